@@ -1,0 +1,110 @@
+// Ops: everything that a backend must do. One page is the whole vocabulary of the engine.
+//
+// Activations are float32, row-major; `rows` is the number of tokens in the step. Weights are
+// packed once by the backend (`Pack`) in the dtype that the run computes in; products accumulate in
+// float32. Shapes are CHECKed. Equal inputs, dtype and thread count give equal bits; ties of an
+// argmax go to the lower index. Spans of int32_t are host memory; a backend copies them where it
+// needs them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "services/inference/tensor/tensor.h"
+
+namespace kvscope::inference {
+
+// A linear layer's weights in a backend's own layout. Made by `Ops::Pack`, used by the same
+// backend.
+class PackedLinear {
+ public:
+  virtual ~PackedLinear() = default;
+  int64_t in_features = 0;
+  int64_t out_features = 0;
+};
+
+// Attention of the rows of all streams of a passage over ONE shared context cache, each row through
+// its own keep set, then over the stream's own suffix (question and answer so far). Softmax runs
+// over both together.
+struct GridAttention {
+  Tensor q;        // [rows, q_heads, head_dim], after RoPE
+  Tensor k, v;     // [kv_heads, tokens (capacity may be larger), head_dim], the shared context
+  int64_t tokens;  // context tokens in use
+  Tensor keep;     // u64 [sets, kv_heads, words], words = ceil(tokens / 64); bit t % 64 of word t /
+                   // 64: kept
+  std::span<const int32_t> row_set;   // [rows] which keep set the row sees
+  Tensor suffix_k, suffix_v;          // [slots, kv_heads, capacity, head_dim]
+  std::span<const int32_t> row_slot;  // [rows] which suffix the row belongs to
+  std::span<const int32_t>
+      row_suffix_length;  // [rows] suffix positions that the row sees (>= 1, itself included)
+  // Rows with row_capture[r] >= 0 are watched: it names the answer span, a row of `spans`. Empty:
+  // none is.
+  std::span<const int32_t> row_capture;  // [rows] or empty
+  std::span<const uint64_t> spans;       // [number of spans, words]: context tokens of each answer
+};
+
+// What the watched rows saw, on the host. Sized by the caller [rows, q_heads]; other rows are left
+// alone.
+struct GridCapture {
+  std::span<int32_t> top_token;  // context token with the largest weight among the kept ones; ties
+                                 // to the earlier token; -1 where the head kept none
+  std::span<float>
+      top_weight;  // its softmax weight (over context and suffix); 0 where there is none
+  std::span<float> answer_mass;  // softmax weight on the kept tokens of the answer span
+};
+
+class Ops {
+ public:
+  virtual ~Ops() = default;
+  virtual std::string_view name() const = 0;  // "reference", "cpu", "cuda"
+
+  // Memory of this backend, and copies between it and the host (whole tensors; equal sizes).
+  virtual Tensor Allocate(DType dtype, std::vector<int64_t> shape) = 0;
+  virtual void ToDevice(const void* host, const Tensor& to) = 0;
+  virtual void ToHost(const Tensor& from, void* host) = 0;
+
+  // weight: host, float32/bfloat16/float16 [out, in]; bias: host, same dtypes, [out], or empty.
+  // `compute` is kFloat32 or kBFloat16: in the latter inputs and weights are rounded to bfloat16.
+  virtual std::unique_ptr<PackedLinear> Pack(const Tensor& weight, const Tensor& bias,
+                                             DType compute) = 0;
+  // y[rows, out] = x[rows, in] · weightᵀ + bias
+  virtual void Linear(const PackedLinear& linear, const Tensor& x, const Tensor& y) = 0;
+
+  // y[rows, hidden] = table[ids[r]]; table: float32 or bfloat16 [vocab, hidden], on the device.
+  virtual void Embed(const Tensor& table, std::span<const int32_t> ids, const Tensor& y) = 0;
+  // y = x · rsqrt(mean(x²) + eps) · weight, over the last dimension of x [rows, width]. y may be x.
+  virtual void RmsNorm(const Tensor& x, const Tensor& weight, float eps, const Tensor& y) = 0;
+  // Rotates x [rows, heads, head_dim] in place: pairs (i, i + head_dim/2) by the angle position ·
+  // inv_freq[i]. cos and sin are float32 of a float32 product, as transformers computes them; both
+  // times `scale`.
+  virtual void Rope(const Tensor& x, std::span<const int32_t> positions,
+                    std::span<const float> inv_freq, float scale) = 0;
+  // y[rows, width] = silu(gate) · up, where x[rows, 2·width] holds gate then up.
+  virtual void SwiGlu(const Tensor& x, const Tensor& y) = 0;
+  // x += y
+  virtual void Add(const Tensor& x, const Tensor& y) = 0;
+  // y[rows, width] = x[rows, begin .. begin + width): one part of a fused product.
+  virtual void Columns(const Tensor& x, int64_t begin, const Tensor& y) = 0;
+  // y[i] = x[rows[i]]: picks rows of [n, width].
+  virtual void Rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& y) = 0;
+
+  // Puts rows x[rows, kv_heads, head_dim] into a cache [slots, kv_heads, capacity, head_dim] (a
+  // context cache has one slot and may have 3 dimensions), row r at (slots[r], positions[r]).
+  virtual void StoreKv(const Tensor& x, std::span<const int32_t> slots,
+                       std::span<const int32_t> positions, const Tensor& cache) = 0;
+  // Prefill: out[rows, q_heads, head_dim]; row r sees cache positions 0 .. r. scale =
+  // 1/sqrt(head_dim). k, v: [kv_heads, capacity, head_dim]. weights: empty, or host float32
+  // [q_heads, rows, rows] to fill (for `inspect forward --attention` only: everything else never
+  // holds [rows, rows]).
+  virtual void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+                               const Tensor& weights) = 0;
+  // out[rows, q_heads, head_dim]
+  virtual void Grid(const GridAttention& args, const Tensor& out, const GridCapture& capture) = 0;
+  // ids[r] = argmax of logits[r]; logits [rows, vocab].
+  virtual void Argmax(const Tensor& logits, std::span<int32_t> ids) = 0;
+};
+
+}  // namespace kvscope::inference
