@@ -1,0 +1,45 @@
+// Engine: a model that is ready to evaluate: weights, tokenizer, chat template, prompt defaults.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "services/inference/engine/evaluate.h"
+
+namespace kvscope::inference {
+
+struct EngineOptions {
+  std::string device = "auto";  // auto | cpu | reference (auto: the best backend found)
+  std::string dtype = "auto";   // auto | float32 | bfloat16; auto is float32 on the CPU
+  std::string
+      scoring_tokenizer;  // "" or "model": the model's own; else a directory with a tokenizer.json
+};
+
+// Facts about a loaded model, as ModelInfo of the protos has them.
+struct EngineInfo {
+  std::string model_dir, weights_digest, tokenizer_digest, model_type, device, dtype;
+  int layers = 0, q_heads = 0, kv_heads = 0, head_dim = 0, context_window = 0;
+  int64_t parameter_count = 0;
+};
+
+class Engine {
+ public:
+  // Errors name the file and the field. `info_only` reads config and tokenizer but no weights
+  // (plan).
+  static absl::StatusOr<std::unique_ptr<Engine>> Load(const std::string& model_dir,
+                                                      const EngineOptions& options,
+                                                      bool info_only = false);
+  ~Engine();
+  const EngineInfo& info() const;
+
+  struct State;  // engine's own: model, ops, tokenizers, pieces
+  State& state() const { return *state_; }
+
+ private:
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kvscope::inference
