@@ -9,7 +9,22 @@
 
 namespace kvscope::inference {
 
-enum class DType { kFloat32, kBFloat16, kFloat16, kInt32, kUInt64, kUInt8 };
+// The first six are computed with; the others only appear in files.
+enum class DType {
+  kFloat32,
+  kBFloat16,
+  kFloat16,
+  kInt32,
+  kUInt64,
+  kUInt8,
+  kFloat64,
+  kInt64,
+  kUInt32,
+  kInt16,
+  kUInt16,
+  kInt8,
+  kBool,
+};
 
 // Bytes of one element.
 size_t DTypeSize(DType dtype);
@@ -18,7 +33,8 @@ const char* DTypeName(DType dtype);
 
 // A handle: copies share the memory, which is freed with the last of them. `data` is host memory on
 // the `reference` and `cpu` backends and device memory on `cuda`; only a backend reads through it.
-// Host memory is aligned to 64 bytes. Dimensions are listed outermost first.
+// Host memory that we allocate is aligned to 64 bytes, a view of a mapped file to its element size;
+// such a view is read-only. Dimensions are listed outermost first.
 class Tensor {
  public:
   Tensor() = default;
@@ -39,6 +55,8 @@ class Tensor {
 
   // The same memory under another shape of at most as many elements (a prefix view).
   Tensor Reshaped(std::vector<int64_t> shape) const;
+  // The same memory, entries [begin, begin + count) of the first dimension.
+  Tensor Slice(int64_t begin, int64_t count) const;
 
  private:
   DType dtype_ = DType::kFloat32;
@@ -46,7 +64,8 @@ class Tensor {
   std::shared_ptr<void> data_;
 };
 
-// Uninitialised, 64-byte aligned host memory.
+// Uninitialised, 64-byte aligned host memory. An impossible size is a bug: shapes of foreign files
+// are checked before.
 Tensor AllocateHost(DType dtype, std::vector<int64_t> shape);
 
 // bfloat16 and float16 bits <-> float32. Narrowing rounds to nearest, ties to even; NaN stays NaN.
@@ -54,5 +73,9 @@ float BFloat16ToFloat(uint16_t bits);
 uint16_t FloatToBFloat16(float value);
 float Float16ToFloat(uint16_t bits);
 uint16_t FloatToFloat16(float value);
+
+// Widens (or narrows) `count` numbers of a host tensor's first elements to float32; the tensor is
+// float32, bfloat16 or float16.
+void CopyToFloat(const Tensor& from, int64_t count, float* to);
 
 }  // namespace kvscope::inference
