@@ -7,6 +7,7 @@ Rules: includes follow the dependency diagram (ARCHITECTURE.md); Protobuf and gR
 rpc/, embed/ and client/; no banned names; no line over 100 columns; every source file is built by its folder's
 CMakeLists.txt; every extension (a .cc without .h in scorers/, budgets/, models/) is in its registry and in a test.
 """
+
 import pathlib
 import re
 import subprocess
@@ -22,41 +23,102 @@ DIAGRAM = {
     "inference/tokenizer": [],
     "inference/ops": ["inference/tensor"],
     "inference/flow": ["inference/ops", "inference/tensor"],
-    "inference/models": ["inference/checkpoint", "inference/flow", "inference/ops", "inference/tensor"],
+    "inference/models": [
+        "inference/checkpoint",
+        "inference/flow",
+        "inference/ops",
+        "inference/tensor",
+    ],
     "inference/scorers": ["inference/flow"],
     "inference/budgets": ["inference/flow", "inference/scorers"],
     "inference/presses": ["inference/flow", "inference/scorers", "inference/budgets"],
-    "inference/engine": ["inference/presses", "inference/scorers", "inference/budgets", "inference/models",
-                         "inference/flow", "inference/ops", "inference/tensor", "inference/checkpoint",
-                         "inference/tokenizer"],
-    "inference/inspect": ["inference/engine", "inference/presses", "inference/scorers", "inference/budgets",
-                          "inference/models", "inference/flow", "inference/ops", "inference/tensor",
-                          "inference/checkpoint", "inference/tokenizer"],
-    "inference/service": ["inference/engine", "inference/presses", "inference/scorers", "inference/budgets",
-                          "inference/flow", "rpc"],
+    "inference/engine": [
+        "inference/presses",
+        "inference/scorers",
+        "inference/budgets",
+        "inference/models",
+        "inference/flow",
+        "inference/ops",
+        "inference/tensor",
+        "inference/checkpoint",
+        "inference/tokenizer",
+    ],
+    "inference/inspect": [
+        "inference/engine",
+        "inference/presses",
+        "inference/scorers",
+        "inference/budgets",
+        "inference/models",
+        "inference/flow",
+        "inference/ops",
+        "inference/tensor",
+        "inference/checkpoint",
+        "inference/tokenizer",
+    ],
+    "inference/service": [
+        "inference/engine",
+        "inference/presses",
+        "inference/scorers",
+        "inference/budgets",
+        "inference/flow",
+        "rpc",
+    ],
     "inference": ["inference/service", "rpc"],
     "metrics/survival": [],
     "metrics/consensus": [],
     "metrics/outcome": [],
-    "metrics": ["metrics/survival", "metrics/consensus", "metrics/outcome", "metrics/service", "rpc"],
-    "metrics/service": ["metrics", "metrics/survival", "metrics/consensus", "metrics/outcome", "rpc"],
+    "metrics": [
+        "metrics/survival",
+        "metrics/consensus",
+        "metrics/outcome",
+        "metrics/service",
+        "rpc",
+    ],
+    "metrics/service": [
+        "metrics",
+        "metrics/survival",
+        "metrics/consensus",
+        "metrics/outcome",
+        "rpc",
+    ],
     "orchestrator/sweep": [],
     "orchestrator/datasets": ["orchestrator/sweep"],
     "orchestrator/store": ["orchestrator/sweep"],
-    "orchestrator/schedule": ["orchestrator/store", "orchestrator/datasets", "orchestrator/sweep"],
+    "orchestrator/schedule": [
+        "orchestrator/store",
+        "orchestrator/datasets",
+        "orchestrator/sweep",
+    ],
     "orchestrator/report": ["orchestrator/store", "orchestrator/datasets", "orchestrator/sweep"],
-    "orchestrator/service": ["orchestrator/schedule", "orchestrator/report", "orchestrator/store",
-                             "orchestrator/datasets", "orchestrator/sweep", "rpc"],
+    "orchestrator/service": [
+        "orchestrator/schedule",
+        "orchestrator/report",
+        "orchestrator/store",
+        "orchestrator/datasets",
+        "orchestrator/sweep",
+        "rpc",
+    ],
     "orchestrator": ["orchestrator/service", "rpc"],
     "rpc": [],
     "embed": ["inference/service", "metrics/service", "orchestrator/service", "rpc"],
     # The command line is a client; beside that it reads sweep files and data sets, draws reports, lists the
     # registries and is the door to the engine (`inspect`, `plan`).
-    "client/cli": ["embed", "rpc", "orchestrator/sweep", "orchestrator/datasets", "orchestrator/report",
-                   "inference/inspect", "inference/engine", "inference/presses", "metrics"],
+    "client/cli": [
+        "embed",
+        "rpc",
+        "orchestrator/sweep",
+        "orchestrator/datasets",
+        "orchestrator/report",
+        "inference/inspect",
+        "inference/engine",
+        "inference/presses",
+        "metrics",
+    ],
 }
 EVERYWHERE = {"services/status_macros.h", "services/version.h"}
-RPC_FOLDERS = re.compile(r"^services/(rpc|embed|client|[a-z]+/service)(/|$)|^services/[a-z]+/main\.cc$")
+RPC_FOLDERS = re.compile(
+    r"^services/(rpc|embed|client|[a-z]+/service)(/|$)|^services/[a-z]+/main\.cc$"
+)
 RPC_HEADER = re.compile(r'#include\s+[<"](grpc|grpcpp|google/protobuf|kvscope/v1)/')
 INCLUDE = re.compile(r'^\s*#include\s+"(services/[^"]+)"', re.M)
 EXTENSIONS = ["inference/scorers", "inference/budgets", "inference/models"]
@@ -75,10 +137,15 @@ def area(path):
 
 def tracked(root):
     """Files of the tree: git's list, or all of them where there is no repository (the planted trees)."""
-    listing = subprocess.run(["git", "-C", str(root), "ls-files", "-co", "--exclude-standard"],
-                             capture_output=True, text=True)
+    listing = subprocess.run(
+        ["git", "-C", str(root), "ls-files", "-co", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+    )
     if listing.returncode == 0:
-        return [pathlib.Path(line) for line in listing.stdout.splitlines() if (root / line).exists()]
+        return [
+            pathlib.Path(line) for line in listing.stdout.splitlines() if (root / line).exists()
+        ]
     return [p.relative_to(root) for p in root.rglob("*") if p.is_file()]
 
 
@@ -128,8 +195,11 @@ def check_built(root, path):
 
 
 def check_extensions(root, paths):
-    tests = "\n".join((root / p).read_text(errors="replace") for p in paths
-                      if p.parts[0] == "tests" and p.suffix in (".cc", ".py"))
+    tests = "\n".join(
+        (root / p).read_text(errors="replace")
+        for p in paths
+        if p.parts[0] == "tests" and p.suffix in (".cc", ".py")
+    )
     for folder in EXTENSIONS:
         registry = root / "services" / folder / "registry.cc"
         listed = registry.read_text() if registry.exists() else ""
@@ -149,7 +219,10 @@ def check_extensions(root, paths):
 def check(root):
     paths = tracked(root)
     for path in paths:
-        if path.suffix not in (".cc", ".h", ".cu", ".cuh", ".proto", ".py") and path.name != "CMakeLists.txt":
+        if (
+            path.suffix not in (".cc", ".h", ".cu", ".cuh", ".proto", ".py")
+            and path.name != "CMakeLists.txt"
+        ):
             continue
         if path.parts[0] not in ("services", "tests", "proto"):
             continue

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Plants one breach of each rule of check_tree.py in a small tree and demands that it is found."""
+
 import pathlib
 import subprocess
 import sys
@@ -39,15 +40,25 @@ class Planted(unittest.TestCase):
         self.assertEqual(findings({})[0], 0, findings({})[1])
 
     def test_include_against_the_diagram(self):
-        self.expect({"services/inference/flow/row.cc": '#include "services/inference/scorers/scorer.h"\n'},
-                    "the diagram does not allow")
+        self.expect(
+            {
+                "services/inference/flow/row.cc": '#include "services/inference/scorers/scorer.h"\n'
+            },
+            "the diagram does not allow",
+        )
 
     def test_services_never_include_each_other(self):
-        self.expect({"services/inference/flow/row.cc": '#include "services/metrics/survival/survival.h"\n'},
-                    "the diagram does not allow")
+        self.expect(
+            {
+                "services/inference/flow/row.cc": '#include "services/metrics/survival/survival.h"\n'
+            },
+            "the diagram does not allow",
+        )
 
     def test_grpc_below_the_edge(self):
-        self.expect({"services/inference/flow/row.cc": "#include <grpcpp/grpcpp.h>\n"}, "Protobuf or gRPC")
+        self.expect(
+            {"services/inference/flow/row.cc": "#include <grpcpp/grpcpp.h>\n"}, "Protobuf or gRPC"
+        )
 
     def test_banned_name(self):
         self.expect({"services/inference/flow/util.h": ""}, "banned name")
@@ -59,7 +70,9 @@ class Planted(unittest.TestCase):
         self.expect({"services/inference/flow/lost.cc": ""}, "no target builds it")
 
     def test_extension_without_registry_entry(self):
-        self.expect({"services/inference/scorers/registry.cc": "\n"}, "not in services/inference/scorers")
+        self.expect(
+            {"services/inference/scorers/registry.cc": "\n"}, "not in services/inference/scorers"
+        )
 
     def test_extension_without_test(self):
         self.expect({"tests/knorm_test.cc": "\n"}, "no test names it")
