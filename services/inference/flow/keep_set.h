@@ -1,6 +1,7 @@
 // KeepSet: which KV pairs survive, one bit each.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -38,6 +39,8 @@ class KeepSet {
   friend bool operator==(const KeepSet&, const KeepSet&) = default;
 
  private:
+  size_t offset(int layer, int head) const;  // of a row, in words
+
   int layers_ = 0, kv_heads_ = 0, tokens_ = 0, words_ = 0;
   std::vector<uint64_t> bits_;
 };
