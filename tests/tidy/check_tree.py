@@ -3,9 +3,10 @@
 
 usage: check_tree.py ROOT
 
-Rules: includes follow the dependency diagram (ARCHITECTURE.md); Protobuf and gRPC headers stay in service/,
-rpc/, embed/ and client/; no banned names; no line over 100 columns; every source file is built by its folder's
-CMakeLists.txt; every extension (a .cc without .h in scorers/, budgets/, models/) is in its registry and in a test.
+Rules: includes follow the dependency diagram (ARCHITECTURE.md); Protobuf and gRPC headers stay in
+service/, rpc/, embed/ and client/; no banned names; no line over 100 columns; every source file is
+built by its folder's CMakeLists.txt; every extension (a .cc without .h in scorers/, budgets/,
+models/) is in its registry and in a test.
 """
 
 import pathlib
@@ -16,7 +17,7 @@ import sys
 BANNED_NAMES = {"util", "utils", "common", "helper", "helpers", "misc", "base", "core"}
 COLUMNS = 100
 
-# Folder below services/ -> folders that its files may include (itself always). The diagram, line by line.
+# Folder below services/ -> folders that its files may include, beside itself: the diagram.
 DIAGRAM = {
     "inference/tensor": [],
     "inference/checkpoint": ["inference/tensor"],
@@ -101,8 +102,8 @@ DIAGRAM = {
     "orchestrator": ["orchestrator/service", "rpc"],
     "rpc": [],
     "embed": ["inference/service", "metrics/service", "orchestrator/service", "rpc"],
-    # The command line is a client; beside that it reads sweep files and data sets, draws reports, lists the
-    # registries and is the door to the engine (`inspect`, `plan`).
+    # The command line is a client; beside that it reads sweep files and data sets, draws reports,
+    # lists the registries and is the door to the engine (`inspect`, `plan`).
     "client/cli": [
         "embed",
         "rpc",
@@ -136,7 +137,7 @@ def area(path):
 
 
 def tracked(root):
-    """Files of the tree: git's list, or all of them where there is no repository (the planted trees)."""
+    """Files of the tree: git's list, or all of them where there is no repository."""
     listing = subprocess.run(
         ["git", "-C", str(root), "ls-files", "-co", "--exclude-standard"],
         capture_output=True,
@@ -176,7 +177,7 @@ def check_includes(path, text):
         if other != own and other not in DIAGRAM[own]:
             yield f"{path}: includes {match.group(1)}, which the diagram does not allow from {own}"
     if RPC_HEADER.search(text) and not RPC_FOLDERS.match(str(path)):
-        yield f"{path}: includes a Protobuf or gRPC header outside service/, rpc/, embed/ and client/"
+        yield f"{path}: includes a Protobuf or gRPC header outside the services' edges"
 
 
 def check_built(root, path):
@@ -188,7 +189,7 @@ def check_built(root, path):
         if lists.exists():
             inside = path.relative_to(folder).as_posix()
             if not re.search(rf"(^|[\s(/]){re.escape(inside)}([\s)]|$)", lists.read_text()):
-                yield f"{path}: no target builds it ({folder}/CMakeLists.txt does not list {inside})"
+                yield f"{path}: no target builds it: not in {folder}/CMakeLists.txt"
             return
         folder = folder.parent
     yield f"{path}: no CMakeLists.txt above it"
