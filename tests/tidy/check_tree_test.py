@@ -14,7 +14,7 @@ SOUND = {
     "services/inference/flow/CMakeLists.txt": "kvscope_library(flow SOURCES row.cc)\n",
     "services/inference/scorers/knorm.cc": '#include "services/inference/flow/row.h"\n',
     "services/inference/scorers/registry.cc": "kKnorm\n",
-    "services/inference/scorers/CMakeLists.txt": "kvscope_library(s SOURCES knorm.cc registry.cc)\n",
+    "services/inference/scorers/CMakeLists.txt": "lib(s SOURCES knorm.cc registry.cc)\n",
     "tests/CMakeLists.txt": "kvscope_test(t SOURCES knorm_test.cc)\n",
     "tests/knorm_test.cc": "// knorm\n",
 }
