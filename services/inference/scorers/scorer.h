@@ -18,9 +18,9 @@ struct ParameterInfo {
   std::string_view type = {};           // "int", "float", "bool"
   std::string_view default_value = {};  // as written in an expression: "32", "0.2", "true"; empty:
                                         // the seed that the press is parsed with
-  std::string_view range = {};  // in words for `--help` and errors: "[1, 4096]"; empty: any
-  double min = 0, max = 0;      // checked where `range` is not empty; both ends allowed
-  bool odd = false;             // an int that must be odd; `range` says so
+  std::string_view range = {};          // in words for `--help` and errors: "[1, 4096]"; empty: any
+  double min = 0, max = 0;              // checked where `range` is not empty; both ends allowed
+  bool odd = false;                     // an int that must be odd; `range` says so
   std::string_view summary = {};
 };
 

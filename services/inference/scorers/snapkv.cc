@@ -7,7 +7,9 @@
 // kept first: it scores the layer's largest score + 1.
 // Within a chunk the window's queries take the prompt's last positions, as kvpress has it, although
 // they stand elsewhere.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "services/inference/scorers/rotation.h"
 #include "services/inference/scorers/scorer.h"
@@ -15,13 +17,12 @@
 namespace kvscope::inference {
 namespace {
 
-// Turns row r of x [rows, head_dim] to position first + r.
-RowMatrix RotateRows(const RowMatrix& x, const RopeParameters& rope, int first) {
-  RowMatrix turned(x.rows(), x.cols());
-  for (int row = 0; row < x.rows(); ++row) {
-    turned.row(row) = MeanRotation(rope, first + row, 1).Rows(x.row(row));
-  }
-  return turned;
+// The rotations of positions first .. first + count - 1, one each.
+std::vector<Rotation> Rotations(const RopeParameters& rope, int first, int count) {
+  std::vector<Rotation> rotations;
+  rotations.reserve(count);
+  for (int i = 0; i < count; ++i) rotations.push_back(MeanRotation(rope, first + i, 1));
+  return rotations;
 }
 
 // Mean over the rows of softmax(logits) [window, tokens], row w of which sees all tokens but the
@@ -60,10 +61,12 @@ class SnapKv final : public Scorer {
 
   void Score(const LayerView& layer, ScoreMatrix scores) const override {
     const int before = layer.tokens - window_size_;
+    const std::vector<Rotation> window =
+        Rotations(*layer.rope, layer.sequence_tokens - window_size_, window_size_);
     for (int head = 0; head < layer.kv_heads; ++head) {
       Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(before);
       for (int q = head * layer.group(); q < (head + 1) * layer.group(); ++q) {
-        sum += Smooth(WindowAttention(layer, head, q).head(before), kernel_size_);
+        sum += Smooth(WindowAttention(layer, head, q, window).head(before), kernel_size_);
       }
       scores.row(head).head(before) = (sum / layer.group()).cast<float>();
     }
@@ -72,13 +75,13 @@ class SnapKv final : public Scorer {
   }
 
  private:
-  // What the window's queries give each token, [tokens].
-  Eigen::RowVectorXd WindowAttention(const LayerView& layer, int head, int q) const {
-    const RowMatrix queries = RotateRows(layer.queries(q).bottomRows(window_size_), *layer.rope,
-                                         layer.sequence_tokens - window_size_);
-    const RowMatrix logits =
-        queries * layer.keys(head).transpose() / std::sqrt(static_cast<float>(layer.head_dim));
-    return MeanCausalSoftmax(logits);
+  // What the window's queries of one head give each token, [tokens].
+  Eigen::RowVectorXd WindowAttention(const LayerView& layer, int head, int q,
+                                     const std::vector<Rotation>& window) const {
+    RowMatrix queries = layer.queries(q).bottomRows(window_size_);
+    for (int w = 0; w < window_size_; ++w) queries.row(w) = window[w].Rows(queries.row(w));
+    queries /= std::sqrt(static_cast<float>(layer.head_dim));
+    return MeanCausalSoftmax(queries * layer.keys(head).transpose());
   }
 
   const int window_size_;
