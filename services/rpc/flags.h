@@ -1,0 +1,36 @@
+// The words that all our servers understand, and where they come from: a flag beats an environment
+// variable KVSCOPE_<FLAG>, which beats --config FILE (YAML, the same words).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "services/rpc/telemetry.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace kvscope::rpc {
+
+struct ServiceFlags {
+  std::string listen;       // --listen HOST:PORT
+  std::string prometheus;   // --prometheus HOST:PORT; empty: no endpoint
+  std::string port_file;    // --port-file FILE: the bound port is written there once it serves
+  bool insecure = false;    // --insecure: plaintext beyond loopback
+  bool reflection = false;  // --reflection
+  LogLevel log_level = LogLevel::kInfo;              // --log-level
+  absl::Duration drain_timeout = absl::Seconds(30);  // --drain-timeout, in seconds
+};
+
+// Adds the options above to `app`, with --version and --config. `flags` must outlive the parse;
+// what it holds is the default.
+void AddServiceFlags(CLI::App& app, ServiceFlags& flags);
+
+// Reads flags, environment and file; every option of `app` gets its variable. Returns -1 to go on,
+// else the exit code: 0 after --help or --version, 2 after a usage error told on stderr.
+int ParseFlags(CLI::App& app, int argc, char** argv);
+
+}  // namespace kvscope::rpc

@@ -1,0 +1,113 @@
+#include "services/rpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <mutex>
+
+#include "absl/strings/str_cat.h"
+#include "services/rpc/address.h"
+#include "services/rpc/channel.h"
+#include "services/rpc/telemetry.h"
+#include "services/status_macros.h"
+
+namespace kvscope::rpc {
+namespace {
+
+// Why gRPC could not bind: it only says that it did not, so bind once more by hand.
+std::string WhyNotBound(const Address& address) {
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  const std::string port = absl::StrCat(address.port);
+  const int error = getaddrinfo(address.host.c_str(), port.c_str(), &hints, &found);
+  if (error != 0) return gai_strerror(error);
+  std::string reason = "the system refuses it";
+  for (const addrinfo* a = found; a != nullptr; a = a->ai_next) {
+    const int fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+    if (fd < 0) continue;
+    if (bind(fd, a->ai_addr, a->ai_addrlen) != 0) reason = std::strerror(errno);
+    close(fd);
+  }
+  freeaddrinfo(found);
+  return reason;
+}
+
+void AddKeepalive(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
+// Process-wide switches that gRPC reads when a builder is made.
+void EnablePlugins(bool reflection) {
+  TakeOverGrpcLog();
+  grpc::EnableDefaultHealthCheckService(true);
+  static std::once_flag once;
+  if (reflection) std::call_once(once, grpc::reflection::InitProtoReflectionServerBuilderPlugin);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                      std::span<grpc::Service* const> services) {
+  EnablePlugins(options.reflection);
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // two servers on one port: an error
+  AddKeepalive(builder);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+
+  Address address;
+  int port = 0;
+  if (!options.listen.empty()) {
+    KVSCOPE_ASSIGN_OR_RETURN(address, ParseAddress(options.listen));
+    KVSCOPE_RETURN_IF_ERROR(CheckPlaintext(address, options.insecure, "listen on"));
+    builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  }
+  std::unique_ptr<Server> server(new Server());
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr || (!options.listen.empty() && port == 0)) {
+    server->down_ = true;
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options.listen, ": ", WhyNotBound(address)));
+  }
+  if (!options.listen.empty()) {
+    server->port_ = port;
+    address.port = port;
+    server->address_ = address.ToString();
+  }
+  server->server_->GetHealthCheckService()->SetServingStatus(true);
+  return server;
+}
+
+Server::~Server() { Shutdown(absl::ZeroDuration()); }
+
+std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
+  return server_->InProcessChannel(ChannelArguments());
+}
+
+void Server::StopServing() {
+  if (!down_) server_->GetHealthCheckService()->SetServingStatus(false);
+}
+
+void Server::Shutdown(absl::Duration timeout) {
+  if (down_) return;
+  down_ = true;
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
+  server_->Wait();
+}
+
+}  // namespace kvscope::rpc
