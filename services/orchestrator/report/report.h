@@ -1,0 +1,74 @@
+// The report of a sweep: one HTML page that opens offline.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kvscope::orchestrator {
+
+// One cell of the results table: a data set, regime, press and ratio, averaged over its answers.
+// Shares and F1 lie in [0, 1]; null = not defined for any answer of the cell.
+struct ReportRow {
+  std::string dataset = {};
+  std::string regime = {};
+  std::string press = {};
+  double ratio = 0;         // compression ratio: the share of KV pairs removed
+  int64_t answers = 0;      // answers that were averaged
+  int64_t ger_answers = 0;  // those of them whose gold answer occurs in the context
+  double f1 = 0;
+  double exact = 0;
+  double hallucination_rate = 0;
+  double unknown_rate = 0;
+  std::optional<double> ger = {};
+  double eviction_rate = 0;
+  double evicted_share = 0;
+  double kept_ratio = 0;
+  std::optional<double> consensus_mean = {};
+};
+
+// Mean consensus and agreement of one layer at one ratio.
+struct ReportConsensusRow {
+  std::string dataset = {};
+  std::string regime = {};
+  std::string press = {};
+  double ratio = 0;
+  int layer = 0;
+  int64_t answers = 0;
+  std::optional<double> consensus = {};
+  std::optional<double> agreement = {};
+};
+
+// Which tokens of one passage survive at one press and ratio.
+struct ReportSurvivalMap {
+  std::string dataset = {};
+  std::string passage_id = {};
+  std::string regime = {};
+  std::string press = {};
+  double ratio = 0;
+  int layers = 0;
+  int kv_heads = 0;
+  std::vector<std::string> tokens = {};  // [tokens] their text
+  std::vector<bool> answer_tokens = {};  // [tokens] part of a gold answer; empty = none known
+  // Keep bits [layers, kv_heads, ceil(tokens / 8)]: bit t of a row is bit t % 8 of its byte t / 8.
+  std::vector<uint8_t> bits = {};
+};
+
+struct ReportInput {
+  std::string title = {};
+  // What was run, in the order it is shown: ("model", "models/pocket-llama") ...
+  std::vector<std::pair<std::string, std::string>> provenance = {};
+  std::vector<ReportRow> rows = {};
+  std::vector<ReportConsensusRow> consensus = {};
+  std::vector<ReportSurvivalMap> survival_maps = {};
+};
+
+// The whole page, UTF-8: provenance, summary, figures and the table of results.  It fetches
+// nothing; the figures are drawn by the Vega bundle inside it.  All text is escaped, invalid UTF-8
+// becomes U+FFFD.  A figure without data is replaced by a sentence that says so; a survival map
+// whose bits do not match its shape is left out.  Rows may come in any order.
+std::string RenderReport(const ReportInput& input);
+
+}  // namespace kvscope::orchestrator

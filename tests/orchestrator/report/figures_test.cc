@@ -1,0 +1,112 @@
+// Every figure's spec is valid JSON, reads the query it says, and names its axes and its legend.
+#include "services/orchestrator/report/figures.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "services/orchestrator/report/embedded.h"
+
+namespace kvscope::orchestrator {
+namespace {
+
+using nlohmann::json;
+
+std::vector<FigureInfo> AllFigures() {
+  std::vector<FigureInfo> all(Figures().begin(), Figures().end());
+  all.push_back(kSurvivalMapFigure);
+  return all;
+}
+
+// Calls `visit` on every object `encoding` below `node`.
+template <typename Visit>
+void ForEachEncoding(const json& node, const Visit& visit) {
+  if (!node.is_structured()) return;
+  for (const auto& [key, child] : node.items()) {
+    if (key == "encoding") visit(child);
+    ForEachEncoding(child, visit);
+  }
+}
+
+bool HasTitle(const json& channel) {
+  return channel.contains("title") && channel["title"].is_string() &&
+         !channel["title"].get<std::string>().empty();
+}
+
+class FigureTest : public ::testing::TestWithParam<FigureInfo> {};
+
+TEST_P(FigureTest, ReadsItsQuery) {
+  const json spec = FigureSpec(GetParam());
+  EXPECT_EQ(spec["data"], json({{"name", GetParam().query}}));
+  EXPECT_FALSE(spec.contains("$schema"));
+  EXPECT_EQ(spec.dump().find("http"), std::string::npos);
+  EXPECT_EQ(spec.dump().find("\"url\""), std::string::npos);
+}
+
+TEST_P(FigureTest, NamesAxesAndLegend) {
+  const json spec = FigureSpec(GetParam());
+  std::set<std::string> titled;
+  ForEachEncoding(spec, [&titled](const json& encoding) {
+    for (const auto& [channel, value] : encoding.items()) {
+      if (!value.contains("field") || channel == "x2" || channel == "text") continue;
+      if (channel == "tooltip") continue;
+      EXPECT_TRUE(HasTitle(value)) << channel;
+      titled.insert(channel);
+    }
+    for (const json& tip : encoding.value("tooltip", json::array())) {
+      EXPECT_TRUE(HasTitle(tip)) << tip;
+    }
+  });
+  EXPECT_TRUE(titled.contains("x"));
+  EXPECT_TRUE(titled.contains("y"));
+  EXPECT_TRUE(titled.contains("color"));
+  EXPECT_NE(spec.dump().find("\"tooltip\""), std::string::npos);
+}
+
+TEST_P(FigureTest, DrawsItsMeasure) {
+  EXPECT_NE(FigureSpec(GetParam()).dump().find('"' + std::string(GetParam().measure) + '"'),
+            std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Report, FigureTest, ::testing::ValuesIn(AllFigures()),
+                         [](const auto& info) { return std::string(info.param.id); });
+
+TEST(Figures, EverySpecInTheFolderBelongsToAFigure) {
+  std::set<std::string> ids;
+  for (const FigureInfo& figure : AllFigures()) ids.insert(std::string(figure.id) + ".vl.json");
+  const std::string folder = KVSCOPE_SOURCE_DIR "/services/orchestrator/report/figures";
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    EXPECT_TRUE(ids.contains(file.path().filename().string())) << file.path();
+  }
+}
+
+TEST(Figures, HaveNoDataWithoutTheirMeasure) {
+  const FigureInfo& f1 = Figures()[0];
+  EXPECT_FALSE(HasData(f1, json::array()));
+  EXPECT_FALSE(HasData(f1, json::parse(R"([{"f1":null},{"other":1}])")));
+  EXPECT_TRUE(HasData(f1, json::parse(R"([{"f1":null},{"f1":0}])")));
+}
+
+TEST(EmbeddedFile, IsTheWholeBundle) {
+  EXPECT_EQ(EmbeddedFile("vega.js").size(), 501599u);
+  EXPECT_EQ(EmbeddedFile("vega-lite.js").size(), 267999u);
+  EXPECT_EQ(EmbeddedFile("vega-embed.js").size(), 70635u);
+  EXPECT_DEATH(EmbeddedFile("no.js"), "");
+}
+
+TEST(EmbeddedFile, ScriptsCannotEndTheirElement) {
+  for (const char* name : {"vega.js", "vega-lite.js", "vega-embed.js", "report.js"}) {
+    EXPECT_EQ(EmbeddedFile(name).find("</script"), std::string_view::npos) << name;
+    EXPECT_EQ(EmbeddedFile(name).find("<!--"), std::string_view::npos) << name;
+  }
+  EXPECT_EQ(EmbeddedFile("vega.LICENSE").find("--"), std::string_view::npos);
+}
+
+TEST(EmbeddedFile, ThemeIsJson) {
+  EXPECT_TRUE(json::parse(EmbeddedFile("theme.json"), nullptr, false).is_object());
+}
+
+}  // namespace
+}  // namespace kvscope::orchestrator

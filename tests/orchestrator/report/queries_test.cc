@@ -1,0 +1,141 @@
+#include "services/orchestrator/report/queries.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace kvscope::orchestrator {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+ReportRow Row(double ratio, double f1) {
+  return {.dataset = "d", .regime = "r", .press = "p", .ratio = ratio, .f1 = f1};
+}
+
+ReportSurvivalMap Map(double ratio, int layers, int kv_heads, int tokens,
+                      std::vector<uint8_t> bits) {
+  return {.dataset = "d",
+          .passage_id = "1",
+          .regime = "r",
+          .press = "p",
+          .ratio = ratio,
+          .layers = layers,
+          .kv_heads = kv_heads,
+          .tokens = std::vector<std::string>(tokens, "x"),
+          .answer_tokens = {},
+          .bits = std::move(bits)};
+}
+
+TEST(CellsQuery, UndefinedIsNull) {
+  const json rows = CellsQuery(Curves({Row(0.5, 0.25)}));
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0]["f1"], 0.25);
+  EXPECT_TRUE(rows[0]["ger"].is_null());
+  EXPECT_TRUE(rows[0]["consensus_mean"].is_null());
+}
+
+TEST(DegradationQuery, MarksBothEndsOfTheCliff) {
+  const json rows = DegradationQuery(Curves({Row(0, 0.8), Row(0.5, 0.6), Row(0.6, 0.2)}));
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[1]["retained_f1"], 0.6 / 0.8);
+  EXPECT_EQ(rows[0]["cliff"], false);
+  EXPECT_EQ(rows[1]["cliff"], true);
+  EXPECT_EQ(rows[2]["cliff"], true);
+  EXPECT_EQ(rows[1]["cliff_end"], false);
+  EXPECT_EQ(rows[2]["cliff_end"], true);
+  EXPECT_EQ(rows[2]["cliff_label"], "\u22120.50");
+  EXPECT_EQ(rows[2]["cliff_text"], "F1 0.600 \u2192 0.200 between ratios 0.50 and 0.60");
+}
+
+TEST(DegradationQuery, LeavesOutCurvesWithoutAnUncompressedF1) {
+  EXPECT_THAT(DegradationQuery(Curves({Row(0.1, 0.8), Row(0.5, 0.6)})), IsEmpty());
+  EXPECT_THAT(DegradationQuery(Curves({Row(0, 0.0), Row(0.5, 0.0)})), IsEmpty());
+}
+
+TEST(PanelRatios, TakesTheNearest) {
+  EXPECT_THAT(PanelRatios({0, 0.9, 0.5, 0.1, 0.5}), ElementsAre(0.1, 0.5, 0.9));
+  EXPECT_THAT(PanelRatios({0, 0.45, 0.95}), ElementsAre(0.45, 0.95));
+  EXPECT_THAT(PanelRatios({0, 0.25, 0.7}), IsEmpty());
+  EXPECT_THAT(PanelRatios({}), IsEmpty());
+}
+
+TEST(ConsensusByLayerQuery, PutsTheUncompressedCacheIntoEveryPanelOnce) {
+  std::vector<ReportConsensusRow> rows;
+  for (const char* press : {"p", "q"}) {
+    for (const double ratio : {0.0, 0.1, 0.3, 0.9}) {
+      rows.push_back({.dataset = "d",
+                      .regime = "r",
+                      .press = press,
+                      .ratio = ratio,
+                      .layer = 0,
+                      .answers = 1,
+                      .consensus = 0.5,
+                      .agreement = {}});
+    }
+  }
+  std::vector<std::string> panels_and_presses;
+  for (const json& row : ConsensusByLayerQuery(rows)) {
+    panels_and_presses.push_back(row["panel"].get<std::string>() + " " +
+                                 row["press"].get<std::string>());
+  }
+  EXPECT_THAT(panels_and_presses,
+              ElementsAre("10 % removed uncompressed", "90 % removed uncompressed",
+                          "10 % removed p", "90 % removed p", "10 % removed q", "90 % removed q"));
+}
+
+TEST(SurvivalRows, ReadsTheKeepBits) {
+  const std::vector<ReportSurvivalMap> maps = {Map(0.5, 1, 2, 9, {0b101, 0b1, 0b10, 0b0})};
+  const std::vector<SurvivalFigure> figures = SurvivalFigures(maps);
+  ASSERT_THAT(figures, SizeIs(1));
+  const json rows = SurvivalRowsQuery(figures[0]);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["row"], "L0 \u00B7 H0");
+  EXPECT_EQ(rows[0]["kept"], json({1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0}));
+  EXPECT_EQ(rows[1]["kept"], json({0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0}));
+}
+
+TEST(SurvivalRows, BinsLongContextsAndManyHeads) {
+  std::vector<uint8_t> bits(40 * 2 * 40);
+  for (size_t row = 0; row < 80; row += 2) {  // even heads keep all, odd ones nothing
+    std::fill_n(bits.begin() + row * 40, 40, 0xff);
+  }
+  const std::vector<ReportSurvivalMap> maps = {Map(0.5, 40, 2, 320, bits)};
+  const std::vector<SurvivalFigure> figures = SurvivalFigures(maps);
+  const json rows = SurvivalRowsQuery(figures[0]), columns = SurvivalColumnsQuery(figures[0]);
+  ASSERT_EQ(rows.size(), 40u);
+  EXPECT_EQ(rows[39]["row"], "L39");
+  EXPECT_EQ(rows[39]["kept"].size(), 160u);
+  EXPECT_EQ(rows[39]["kept"][159], 0.5);
+  ASSERT_EQ(columns.size(), 160u);
+  EXPECT_EQ(columns[159]["first"], 318);
+  EXPECT_EQ(columns[159]["end"], 320);
+  EXPECT_EQ(columns[159]["text"], "xx");
+}
+
+TEST(SurvivalColumns, MarkAnswersAndShowLineBreaks) {
+  ReportSurvivalMap map = Map(0.5, 1, 1, 3, {0b111});
+  map.tokens = {" a", "\n", "b"};
+  map.answer_tokens = {false, false, true};
+  const std::vector<ReportSurvivalMap> maps = {map};
+  const json columns = SurvivalColumnsQuery(SurvivalFigures(maps)[0]);
+  EXPECT_EQ(columns[1]["text"], "\u21B5");
+  EXPECT_EQ(columns[1]["answer"], false);
+  EXPECT_EQ(columns[2]["answer"], true);
+}
+
+TEST(SurvivalFigures, LeaveOutMapsThatDoNotMatchTheirShape) {
+  ReportSurvivalMap wrong_answers = Map(0.5, 1, 1, 8, {1});
+  wrong_answers.answer_tokens = {true};
+  const std::vector<ReportSurvivalMap> maps = {Map(0.5, 1, 1, 9, {1}), Map(0.5, 0, 1, 8, {1}),
+                                               Map(0.5, 1, 1, 0, {}), Map(0.5, 2, 1, 8, {1}),
+                                               wrong_answers};
+  EXPECT_THAT(SurvivalFigures(maps), IsEmpty());
+}
+
+}  // namespace
+}  // namespace kvscope::orchestrator
