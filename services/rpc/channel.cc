@@ -28,7 +28,7 @@ grpc::ChannelArguments ChannelArguments() {
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address, bool insecure) {
   KVSCOPE_ASSIGN_OR_RETURN(const Address parsed, ParseAddress(address));
   KVSCOPE_RETURN_IF_ERROR(CheckPlaintext(parsed, insecure, "connect to"));
-  TakeOverGrpcLog();
+  TakeOverLibraryLogs();
   return grpc::CreateCustomChannel(parsed.ToString(), grpc::InsecureChannelCredentials(),
                                    ChannelArguments());
 }

@@ -51,7 +51,7 @@ void AddKeepalive(grpc::ServerBuilder& builder) {
 
 // Process-wide switches that gRPC reads when a builder is made.
 void EnablePlugins(bool reflection) {
-  TakeOverGrpcLog();
+  TakeOverLibraryLogs();
   grpc::EnableDefaultHealthCheckService(true);
   static std::once_flag once;
   if (reflection) std::call_once(once, grpc::reflection::InitProtoReflectionServerBuilderPlugin);

@@ -1,5 +1,6 @@
 #include "services/rpc/telemetry.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <prometheus/counter.h>
 #include <prometheus/exposer.h>
@@ -66,10 +67,14 @@ void Log(LogLevel level, std::string_view message, std::initializer_list<LogFiel
   std::fwrite(text.data(), 1, text.size(), stderr);  // one call: stdio locks the stream around it
 }
 
-void TakeOverGrpcLog() {
+void TakeOverLibraryLogs() {
   gpr_set_log_function([](gpr_log_func_args* args) {
     Log(LogLevel::kDebug, args->message, {{"source", "grpc"}});
   });
+  google::protobuf::SetLogHandler(
+      [](google::protobuf::LogLevel, const char*, int, const std::string& message) {
+        Log(LogLevel::kDebug, message, {{"source", "protobuf"}});
+      });
 }
 
 void Count(const MetricFamily& family, std::string_view label_value, double by) {

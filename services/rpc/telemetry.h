@@ -27,8 +27,8 @@ struct LogField {
 // One line, {"time":...,"level":...,"message":...,<fields>}; lines of several threads do not mix.
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 
-// Makes gRPC's own log lines kDebug lines of Log. Dial and Server::Start call it.
-void TakeOverGrpcLog();
+// Makes the log lines of gRPC and Protobuf kDebug lines of Log. Dial and Server::Start call it.
+void TakeOverLibraryLogs();
 
 // A family of counters or gauges; `label` names what tells its members apart ("" for none).
 struct MetricFamily {

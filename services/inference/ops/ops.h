@@ -4,7 +4,11 @@
 // packed once by the backend (`Pack`) in the dtype that the run computes in; products accumulate in
 // float32. Shapes are CHECKed. Equal inputs, dtype and thread count give equal bits; ties of an
 // argmax go to the lower index. Spans of int32_t are host memory; a backend copies them where it
-// needs them.
+// needs them. One Ops serves one thread at a time (it owns scratch memory); it uses the machine's
+// cores by itself.
+//
+// Attention, norms and everything a row at a time give a row the same bits whatever else is in the
+// step. `Linear` need not: a library may sum in another order for another number of rows.
 #pragma once
 
 #include <cstdint>
@@ -61,10 +65,15 @@ class Ops {
   virtual ~Ops() = default;
   virtual std::string_view name() const = 0;  // "reference", "cpu", "cuda"
 
+  // Whether `Tensor::data` of this backend is host memory, so that a host may read it in place.
+  virtual bool uses_host_memory() const { return false; }
   // Memory of this backend, and copies between it and the host (whole tensors; equal sizes).
   virtual Tensor Allocate(DType dtype, std::vector<int64_t> shape) = 0;
   virtual void ToDevice(const void* host, const Tensor& to) = 0;
   virtual void ToHost(const Tensor& from, void* host) = 0;
+  // A tensor of this backend with the host tensor's content; the same memory where it uses the
+  // host's.
+  Tensor Upload(const Tensor& host);
 
   // weight: host, float32/bfloat16/float16 [out, in]; bias: host, same dtypes, [out], or empty.
   // `compute` is kFloat32 or kBFloat16: in the latter inputs and weights are rounded to bfloat16.

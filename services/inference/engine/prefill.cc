@@ -1,0 +1,140 @@
+#include "services/inference/engine/prefill.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace kvscope::inference {
+namespace {
+
+constexpr int64_t kLogitRows = 256;  // rows whose logits are held on the device at once
+
+absl::Status CheckPrompt(const ModelConfig& config, std::span<const int32_t> ids) {
+  if (ids.empty()) return absl::InvalidArgumentError("the prompt has no tokens");
+  if (static_cast<int64_t>(ids.size()) > config.max_positions) {
+    return absl::InvalidArgumentError(absl::StrCat("the prompt has ", ids.size(),
+                                                   " tokens, the model has ", config.max_positions,
+                                                   " positions (max_position_embeddings)"));
+  }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] >= 0 && ids[i] < config.vocab_size) continue;
+    return absl::InvalidArgumentError(absl::StrCat("token ", i, " of the prompt has the id ",
+                                                   ids[i], ", the model's ids are 0 to ",
+                                                   config.vocab_size - 1));
+  }
+  return absl::OkStatus();
+}
+
+Tensor HostCopy(Ops& ops, const Tensor& tensor) {
+  Tensor host = AllocateHost(tensor.dtype(), tensor.shape());
+  ops.ToHost(tensor, host.data());
+  return host;
+}
+
+// A prompt on its way through the layers.
+class Run {
+ public:
+  Run(const LoadedModel& model, const PrefillRequest& request, Workspace& workspace)
+      : model_(model),
+        request_(request),
+        ops_(*model.ops),
+        ws_(workspace),
+        tokens_(static_cast<int64_t>(request.ids.size())),
+        slots_(request.ids.size(), 0),
+        positions_(request.ids.size()) {
+    std::iota(positions_.begin(), positions_.end(), 0);
+  }
+
+  PrefillResult Go() {
+    const ModelConfig& config = model_.config;
+    result_.cache =
+        KvCache::Context(ops_, config.layers, config.kv_heads, tokens_, config.head_dim);
+    result_.cache.tokens = tokens_;
+    if (request_.needs.queries && request_.sink) ws_.UseQueriesBeforeRope();
+    model_.decoder->Embed(request_.ids, ws_);
+    for (int layer = 0; layer < config.layers; ++layer) {
+      if (request_.hidden) result_.hidden.push_back(HostCopy(ops_, ws_.x));
+      Layer(layer);
+    }
+    if (request_.hidden) {
+      result_.hidden.push_back(HostCopy(ops_, model_.decoder->FinalNorm(positions_, ws_)));
+    }
+    Logits();
+    return std::move(result_);
+  }
+
+ private:
+  void Layer(int layer) {
+    const Tensor &keys = result_.cache.keys(layer), &values = result_.cache.values(layer);
+    model_.decoder->Qkv(layer, positions_, ws_);
+    ops_.StoreKv(ws_.k, slots_, positions_, keys);
+    ops_.StoreKv(ws_.v, slots_, positions_, values);
+    Tensor weights;
+    if (request_.attention) {
+      weights = AllocateHost(DType::kFloat32, {model_.config.q_heads, tokens_, tokens_});
+      result_.attention.push_back(weights);
+    }
+    ops_.CausalAttention(ws_.q, keys, values, ws_.attention, weights);
+    if (request_.sink) Show(layer);
+    model_.decoder->Finish(layer, ws_);
+  }
+
+  // The sink reads host memory in place where the backend's is that, else a copy that is reused.
+  const float* OnHost(const Tensor& tensor, Tensor& copy) {
+    if (ops_.uses_host_memory()) return tensor.f32();
+    if (copy.empty()) copy = AllocateHost(tensor.dtype(), tensor.shape());
+    ops_.ToHost(tensor, copy.data());
+    return copy.f32();
+  }
+
+  void Show(int layer) {
+    const ModelConfig& config = model_.config;
+    LayerView view;
+    view.layer = layer;
+    view.layers = config.layers;
+    view.tokens = view.sequence_tokens = static_cast<int>(tokens_);
+    view.q_heads = config.q_heads;
+    view.kv_heads = config.kv_heads;
+    view.head_dim = config.head_dim;
+    view.capacity = result_.cache.capacity();
+    view.rope = &model_.decoder->rope();
+    const Needs& needs = request_.needs;
+    if (needs.keys) view.keys_data = OnHost(result_.cache.keys(layer), host_keys_);
+    if (needs.values) view.values_data = OnHost(result_.cache.values(layer), host_values_);
+    if (needs.queries) view.queries_data = OnHost(ws_.q_before_rope, host_queries_);
+    request_.sink(view);
+  }
+
+  void Logits() {
+    if (request_.logits == LogitsWanted::kNone) return;
+    const int64_t first = request_.logits == LogitsWanted::kAll ? 0 : tokens_ - 1;
+    result_.logits = AllocateHost(DType::kFloat32, {tokens_ - first, model_.config.vocab_size});
+    for (int64_t begin = first; begin < tokens_; begin += kLogitRows) {
+      const int64_t count = std::min(kLogitRows, tokens_ - begin);
+      const std::span<const int32_t> rows(positions_.data() + begin, static_cast<size_t>(count));
+      ops_.ToHost(model_.decoder->Logits(rows, ws_),
+                  result_.logits.Slice(begin - first, count).data());
+    }
+  }
+
+  const LoadedModel& model_;
+  const PrefillRequest& request_;
+  Ops& ops_;
+  Workspace& ws_;
+  const int64_t tokens_;
+  std::vector<int32_t> slots_, positions_;
+  Tensor host_keys_, host_values_, host_queries_;
+  PrefillResult result_;
+};
+
+}  // namespace
+
+absl::StatusOr<PrefillResult> Prefill(const LoadedModel& model, const PrefillRequest& request,
+                                      Workspace& workspace) {
+  if (absl::Status status = CheckPrompt(model.config, request.ids); !status.ok()) return status;
+  return Run(model, request, workspace).Go();
+}
+
+}  // namespace kvscope::inference

@@ -1,0 +1,82 @@
+#include "services/inference/models/load.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/inference/checkpoint/checkpoint.h"
+#include "services/inference/models/family.h"
+#include "services/inference/models/rope.h"
+#include "services/inference/ops/backends.h"
+
+namespace kvscope::inference {
+namespace {
+
+constexpr int64_t kSmallModel = 100'000'000;  // below, float32 costs little
+
+}  // namespace
+
+int64_t ParameterCount(const ModelConfig& config) {
+  const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
+  const int64_t heads = config.q_heads + int64_t{2} * config.kv_heads;
+  const int64_t q_width = int64_t{config.q_heads} * config.head_dim;
+  int64_t layer =
+      hidden * heads * config.head_dim + q_width * hidden + 3 * hidden * inner + 2 * hidden;
+  if (config.attention_bias) layer += heads * config.head_dim;
+  if (config.attention_output_bias) layer += hidden;
+  if (config.mlp_bias) layer += 2 * inner + hidden;
+  if (config.qk_norm) layer += 2 * config.head_dim;
+  const int64_t tables = config.tie_word_embeddings ? 1 : 2;
+  return config.layers * layer + tables * hidden * config.vocab_size + hidden;
+}
+
+absl::StatusOr<DType> ComputeDType(std::string_view dtype, const ModelConfig& config) {
+  if (dtype == "float32") return DType::kFloat32;
+  if (dtype == "bfloat16") return DType::kBFloat16;
+  if (dtype == "auto") {
+    const bool half = config.dtype != DType::kFloat32;
+    return half && ParameterCount(config) > kSmallModel ? DType::kBFloat16 : DType::kFloat32;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("dtype is '", std::string(dtype), "'; auto, float32 or bfloat16 is needed"));
+}
+
+absl::StatusOr<std::unique_ptr<LoadedModel>> LoadModel(const std::filesystem::path& directory,
+                                                       std::string_view device,
+                                                       std::string_view dtype) {
+  auto model = std::make_unique<LoadedModel>();
+  model->directory = directory;
+  absl::StatusOr<ModelConfig> config = ReadModelConfig(directory);
+  if (!config.ok()) return config.status();
+  model->config = *std::move(config);
+  absl::StatusOr<GenerationConfig> generation = ReadGenerationConfig(directory);
+  if (!generation.ok()) return generation.status();
+  model->generation = *std::move(generation);
+  absl::StatusOr<DType> compute = ComputeDType(dtype, model->config);
+  if (!compute.ok()) return compute.status();
+  model->compute = *compute;
+  absl::StatusOr<std::unique_ptr<Ops>> ops = MakeOps(device);
+  if (!ops.ok()) return ops.status();
+  model->ops = *std::move(ops);
+  absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
+  if (!checkpoint.ok()) return checkpoint.status();
+
+  const ModelFamily* family = FindModelFamily(model->config.model_type);
+  if (family == nullptr) {
+    return absl::InternalError(
+        absl::StrCat("model type '", model->config.model_type, "' has a config but no family"));
+  }
+  const WeightReader reader(*checkpoint, model->config, *model->ops, model->compute);
+  ModelWeights weights;
+  if (absl::Status status = ReadOuterWeights(reader, weights); !status.ok()) return status;
+  for (int layer = 0; layer < model->config.layers; ++layer) {
+    absl::Status status = family->read_layer(reader, layer, weights.layers.emplace_back());
+    if (!status.ok()) return status;
+  }
+  model->decoder =
+      std::make_unique<Decoder>(model->config, MakeRope(model->config.rope, model->config.head_dim),
+                                std::move(weights), *model->ops);
+  return model;
+}
+
+}  // namespace kvscope::inference

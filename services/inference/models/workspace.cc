@@ -1,0 +1,39 @@
+#include "services/inference/models/workspace.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace kvscope::inference {
+
+Tensor Workspace::View(Tensor& memory, std::vector<int64_t> shape) {
+  int64_t size = 1;
+  for (const int64_t dim : shape) size *= dim;
+  if (memory.empty() || memory.size() < size) {
+    memory = Tensor();  // freed before its successor is made
+    memory = ops_.Allocate(DType::kFloat32, {size});
+  }
+  return memory.Reshaped(std::move(shape));
+}
+
+void Workspace::Resize(int64_t rows) {
+  if (rows == rows_ && (!keep_queries_ || !q_before_rope.empty())) return;
+  rows_ = rows;
+  const int64_t piece = std::min(rows, kPieceRows);
+  const int64_t q_heads = config_.q_heads, kv_heads = config_.kv_heads, dim = config_.head_dim;
+  const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
+  x = View(x_, {rows, hidden});
+  q = View(q_, {rows, q_heads, dim});
+  if (keep_queries_) q_before_rope = View(q_before_rope_, {rows, q_heads, dim});
+  k = View(k_, {rows, kv_heads, dim});
+  v = View(v_, {rows, kv_heads, dim});
+  attention = View(attention_, {rows, q_heads, dim});
+  normed = View(normed_, {piece, hidden});
+  fused = View(fused_, {piece, std::max(2 * inner, (q_heads + 2 * kv_heads) * dim)});
+  act = View(act_, {piece, inner});
+  proj = View(proj_, {piece, hidden});
+}
+
+Tensor Workspace::Hidden(int64_t count) { return View(hidden_, {count, config_.hidden_size}); }
+Tensor Workspace::Logits(int64_t count) { return View(logits_, {count, config_.vocab_size}); }
+
+}  // namespace kvscope::inference

@@ -1,0 +1,20 @@
+// Backends: the implementations of Ops, by the name of their device.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "services/inference/ops/ops.h"
+
+namespace kvscope::inference {
+
+// The devices of this build, best first; `auto` is none of them.
+const std::vector<std::string_view>& Devices();
+
+// `device`: one of Devices(), or "auto" for the best that works here. Errors: InvalidArgument that
+// names the allowed devices; Unavailable with the reason where the machine lacks the device.
+absl::StatusOr<std::unique_ptr<Ops>> MakeOps(std::string_view device);
+
+}  // namespace kvscope::inference

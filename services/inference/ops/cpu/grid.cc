@@ -1,0 +1,258 @@
+// Grid attention: blocks of rows that share a KV head, over the shared context and their suffixes.
+#include <omp.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "services/inference/ops/cpu/attention.h"
+#include "services/inference/ops/cpu/kernels.h"
+#include "services/inference/ops/cpu/rows.h"
+
+namespace kvscope::inference::cpu {
+namespace {
+
+// Scores of tokens that the keep set lacks become minus infinity.
+void MaskScores(float* scores, const uint64_t* keep, int64_t tokens) {
+  for (int64_t tile = 0; tile < Tiles(tokens); ++tile) {
+    const uint64_t word = keep[tile];
+    if (word == ~uint64_t{0}) continue;
+    float* x = scores + tile * kPanel;
+    const int64_t count = std::min(kPanel, tokens - tile * kPanel);
+#pragma omp simd
+    for (int64_t t = 0; t < count; ++t) x[t] = (word >> t & 1) != 0 ? x[t] : kNever;
+  }
+}
+
+int64_t CountKept(const uint64_t* keep, int64_t words) {
+  int64_t count = 0;
+  for (int64_t w = 0; w < words; ++w) count += std::popcount(keep[w]);
+  return count;
+}
+
+void ListKept(const uint64_t* keep, int64_t words, std::vector<int32_t>& kept) {
+  kept.clear();
+  for (int64_t w = 0; w < words; ++w) {
+    for (uint64_t word = keep[w]; word != 0; word &= word - 1) {
+      kept.push_back(static_cast<int32_t>(w * 64 + std::countr_zero(word)));
+    }
+  }
+}
+
+// Blocks of every KV head: rows with a small keep set by set, all others together.
+std::vector<GridBlock> Plan(const GridAttention& args) {
+  const int64_t kv_heads = args.k.dim(0), words = args.keep.dim(2);
+  const auto block_rows = static_cast<size_t>(BlockRows(args.q.dim(1) / kv_heads));
+  std::vector<int32_t> by_set(args.row_set.size());
+  std::iota(by_set.begin(), by_set.end(), 0);
+  const auto set_of = [&](int32_t row) { return args.row_set[static_cast<size_t>(row)]; };
+  std::stable_sort(by_set.begin(), by_set.end(),
+                   [&](int32_t a, int32_t b) { return set_of(a) < set_of(b); });
+
+  std::vector<GridBlock> blocks;
+  const auto cut = [&](int64_t kv_head, std::span<const int32_t> rows, bool gather) {
+    for (size_t i = 0; i < rows.size(); i += block_rows) {
+      const std::span<const int32_t> part = rows.subspan(i, std::min(block_rows, rows.size() - i));
+      blocks.push_back({kv_head, {part.begin(), part.end()}, gather});
+    }
+  };
+  std::vector<int32_t> dense;
+  for (int64_t head = 0; head < kv_heads; ++head) {
+    dense.clear();
+    for (size_t begin = 0, end = 0; begin < by_set.size(); begin = end) {
+      const int32_t set = set_of(by_set[begin]);
+      while (end < by_set.size() && set_of(by_set[end]) == set) ++end;
+      const std::span<const int32_t> rows(by_set.data() + begin, end - begin);
+      if (2 * CountKept(args.keep.u64() + (set * kv_heads + head) * words, words) <= args.tokens) {
+        cut(head, rows, true);
+      } else {
+        dense.insert(dense.end(), rows.begin(), rows.end());
+      }
+    }
+    cut(head, dense, false);
+  }
+  return blocks;
+}
+
+// One block, step by step: Load → Score → Softmax → Blend → Write.
+class BlockRun {
+ public:
+  BlockRun(const GridAttention& args, const GridBlock& block, const KeyPanels& panels,
+           BlockScratch& scratch)
+      : args_(args),
+        block_(block),
+        panels_(panels),
+        scratch_(scratch),
+        heads_(args.q.dim(1)),
+        kv_heads_(args.k.dim(0)),
+        group_(heads_ / kv_heads_),
+        dim_(args.q.dim(2)),
+        words_(args.keep.dim(2)),
+        capacity_(args.suffix_k.dim(2)),
+        queries_(static_cast<int64_t>(block.rows.size()) * group_) {
+    if (block.gather) ListKept(keep(0), words_, scratch.kept);
+    seen_ = block.gather ? static_cast<int64_t>(scratch.kept.size()) : args.tokens;
+    width_ = Tiles(seen_) * kPanel;
+    q_ = scratch.queries.Floats(queries_ * dim_);
+    scores_ = scratch.scores.Floats(queries_ * width_);
+    suffix_ = scratch.suffix.Floats(queries_ * capacity_);
+    out_ = scratch.out.Floats(queries_ * dim_);
+    scratch.sums.resize(static_cast<size_t>(queries_));
+  }
+
+  void Run(const Tensor& out, const GridCapture& capture) {
+    Load();
+    Score();
+    Softmax();
+    Blend();
+    Write(out, capture);
+  }
+
+ private:
+  size_t row(int64_t query) const {
+    return static_cast<size_t>(block_.rows[static_cast<size_t>(query / group_)]);
+  }
+  // Of (row, query head) in q, out and the capture.
+  int64_t index(int64_t query) const {
+    return static_cast<int64_t>(row(query)) * heads_ + block_.kv_head * group_ + query % group_;
+  }
+  const uint64_t* keep(int64_t query) const {
+    return args_.keep.u64() + (args_.row_set[row(query)] * kv_heads_ + block_.kv_head) * words_;
+  }
+  const float* suffix(const Tensor& cache, int64_t query) const {
+    return cache.f32() +
+           (args_.row_slot[row(query)] * kv_heads_ + block_.kv_head) * capacity_ * dim_;
+  }
+  int64_t own(int64_t query) const { return args_.row_suffix_length[row(query)]; }
+  const float* context(const Tensor& cache) const {
+    return cache.f32() + block_.kv_head * cache.dim(1) * dim_;
+  }
+  int64_t tile_tokens(int64_t tile) const { return std::min(kPanel, seen_ - tile * kPanel); }
+
+  void Load() {
+    const float scale = 1.0f / std::sqrt(static_cast<float>(dim_));
+    for (int64_t i = 0; i < queries_; ++i) {
+      Scale(q_ + i * dim_, args_.q.f32() + index(i) * dim_, scale, dim_);
+    }
+  }
+
+  void Score() {
+    float* gathered = scratch_.panel.Floats(dim_ * kPanel);
+    const float* keys = context(args_.k);
+    for (int64_t tile = 0; tile < Tiles(seen_); ++tile) {
+      const float* panel = gathered;
+      if (block_.gather) {
+        const int32_t* kept = scratch_.kept.data() + tile * kPanel;
+        TransposePanel([&](int64_t t) { return keys + kept[t] * dim_; }, tile_tokens(tile), dim_,
+                       gathered);
+      } else {
+        panel = panels_.panel(block_.kv_head, tile);
+      }
+      Product(q_, dim_, panel, kPanel, scores_ + tile * kPanel, width_, queries_, kPanel, dim_,
+              false);
+    }
+    for (int64_t i = 0; i < queries_; ++i) {
+      if (!block_.gather) MaskScores(scores_ + i * width_, keep(i), seen_);
+      const float* own_keys = suffix(args_.suffix_k, i);
+      for (int64_t s = 0; s < own(i); ++s) {
+        suffix_[i * capacity_ + s] = Dot(q_ + i * dim_, own_keys + s * dim_, dim_);
+      }
+    }
+  }
+
+  // Over context and suffix together; the weights stay unnormalised.
+  void Softmax() {
+    for (int64_t i = 0; i < queries_; ++i) {
+      float* x = scores_ + i * width_;
+      float* y = suffix_ + i * capacity_;
+      const float max = std::max(Max(x, seen_), Max(y, own(i)));
+      scratch_.sums[static_cast<size_t>(i)] = ExpSum(x, seen_, max) + ExpSum(y, own(i), max);
+    }
+  }
+
+  void Blend() {
+    std::fill_n(out_, queries_ * dim_, 0.0f);
+    float* gathered = scratch_.values.Floats(kPanel * dim_);
+    const float* values = context(args_.v);
+    for (int64_t tile = 0; tile < Tiles(seen_); ++tile) {
+      const float* rows = values + tile * kPanel * dim_;
+      if (block_.gather) {
+        const int32_t* kept = scratch_.kept.data() + tile * kPanel;
+        for (int64_t t = 0; t < tile_tokens(tile); ++t) {
+          std::copy_n(values + kept[t] * dim_, dim_, gathered + t * dim_);
+        }
+        rows = gathered;
+      }
+      Product(scores_ + tile * kPanel, width_, rows, dim_, out_, dim_, queries_, dim_,
+              tile_tokens(tile), true);
+    }
+    for (int64_t i = 0; i < queries_; ++i) {
+      const float* own_values = suffix(args_.suffix_v, i);
+      for (int64_t s = 0; s < own(i); ++s) {
+        AddScaled(out_ + i * dim_, own_values + s * dim_, suffix_[i * capacity_ + s], dim_);
+      }
+    }
+  }
+
+  void Write(const Tensor& out, const GridCapture& capture) {
+    for (int64_t i = 0; i < queries_; ++i) {
+      const float factor = 1.0f / scratch_.sums[static_cast<size_t>(i)];
+      Scale(out.f32() + index(i) * dim_, out_ + i * dim_, factor, dim_);
+      if (!args_.row_capture.empty() && args_.row_capture[row(i)] >= 0) Watch(i, factor, capture);
+    }
+  }
+
+  void Watch(int64_t query, float factor, const GridCapture& capture) {
+    const float* weights = scores_ + query * width_;
+    const uint64_t* kept = keep(query);
+    const uint64_t* span = args_.spans.data() + args_.row_capture[row(query)] * words_;
+    const auto bit = [](const uint64_t* bits, int64_t t) {
+      return (bits[t / 64] >> t % 64 & 1) != 0;
+    };
+    int64_t top = -1;
+    float top_weight = 0, mass = 0;
+    for (int64_t i = 0; i < seen_; ++i) {
+      const int64_t token = block_.gather ? scratch_.kept[static_cast<size_t>(i)] : i;
+      if (!bit(kept, token)) continue;
+      if (top < 0 || weights[i] > top_weight) {
+        top = token;
+        top_weight = weights[i];
+      }
+      if (bit(span, token)) mass += weights[i];
+    }
+    const auto at = static_cast<size_t>(index(query));
+    capture.top_token[at] = static_cast<int32_t>(top);
+    capture.top_weight[at] = top_weight * factor;
+    capture.answer_mass[at] = mass * factor;
+  }
+
+  const GridAttention& args_;
+  const GridBlock& block_;
+  const KeyPanels& panels_;
+  BlockScratch& scratch_;
+  const int64_t heads_, kv_heads_, group_, dim_, words_, capacity_, queries_;
+  int64_t seen_ = 0;   // context tokens that are scored: the kept ones if gathered, else all
+  int64_t width_ = 0;  // of a row of scores: whole panels
+  float *q_, *scores_, *suffix_, *out_;
+};
+
+}  // namespace
+
+void Attention::Grid(const GridAttention& args, const Tensor& out, const GridCapture& capture) {
+  const std::vector<GridBlock> blocks = Plan(args);
+  std::vector<char> shared(static_cast<size_t>(args.k.dim(0)), 0);
+  for (const GridBlock& block : blocks) {
+    if (!block.gather) shared[static_cast<size_t>(block.kv_head)] = 1;
+  }
+  panels_.Pack(args.k, args.tokens, shared);
+  threads_.resize(static_cast<size_t>(omp_get_max_threads()));
+#pragma omp parallel for schedule(dynamic)
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    BlockScratch& scratch = threads_[static_cast<size_t>(omp_get_thread_num())];
+    BlockRun(args, blocks[i], panels_, scratch).Run(out, capture);
+  }
+}
+
+}  // namespace kvscope::inference::cpu

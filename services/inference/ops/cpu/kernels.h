@@ -1,0 +1,139 @@
+// The inner loops of the cpu backend: a register-blocked product, a transposed panel, exp.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+namespace kvscope::inference::cpu {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16, kVectors = 4;
+#elif defined(__AVX__)
+constexpr int kLanes = 8, kVectors = 2;
+#else
+constexpr int kLanes = 4, kVectors = 2;
+#endif
+constexpr int kTileRows = 4;    // kTileRows · kVectors accumulators stay in registers
+constexpr int64_t kPanel = 64;  // tokens of a panel: one word of a keep set
+
+using Vec [[gnu::vector_size(kLanes * sizeof(float))]] = float;
+
+inline Vec Load(const float* from) {
+  Vec v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+inline void Store(float* to, const Vec& v) { std::memcpy(to, &v, sizeof v); }
+
+// c[R, V · kLanes] (+)= a[R, k] · b[k, V · kLanes]. Every element sums over k in ascending order,
+// whatever R and V are.
+template <int R, int V>
+inline void Tile(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
+                 int64_t k, bool accumulate) {
+  Vec sum[R][V];
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) {
+      sum[r][v] = accumulate ? Load(c + r * ldc + v * kLanes) : Vec{};
+    }
+  }
+  for (int64_t i = 0; i < k; ++i) {
+    Vec row[V];
+    for (int v = 0; v < V; ++v) row[v] = Load(b + i * ldb + v * kLanes);
+    for (int r = 0; r < R; ++r) {
+      for (int v = 0; v < V; ++v) sum[r][v] += a[r * lda + i] * row[v];
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) Store(c + r * ldc + v * kLanes, sum[r][v]);
+  }
+}
+
+template <int V>
+inline void TileRows(const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
+                     int64_t ldc, int64_t rows, int64_t k, bool accumulate) {
+  int64_t r = 0;
+  for (; r + kTileRows <= rows; r += kTileRows) {
+    Tile<kTileRows, V>(a + r * lda, lda, b, ldb, c + r * ldc, ldc, k, accumulate);
+  }
+  for (; r < rows; ++r) Tile<1, V>(a + r * lda, lda, b, ldb, c + r * ldc, ldc, k, accumulate);
+}
+
+// c[rows, columns] (+)= a[rows, k] · b[k, columns], row-major with the given strides.
+inline void Product(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
+                    int64_t rows, int64_t columns, int64_t k, bool accumulate) {
+  int64_t n = 0;
+  for (; n + kVectors * kLanes <= columns; n += kVectors * kLanes) {
+    TileRows<kVectors>(a, lda, b + n, ldb, c + n, ldc, rows, k, accumulate);
+  }
+  for (; n + kLanes <= columns; n += kLanes) {
+    TileRows<1>(a, lda, b + n, ldb, c + n, ldc, rows, k, accumulate);
+  }
+  for (; n < columns; ++n) {
+    for (int64_t r = 0; r < rows; ++r) {
+      float sum = accumulate ? c[r * ldc + n] : 0.0f;
+      for (int64_t i = 0; i < k; ++i) sum += a[r * lda + i] * b[i * ldb + n];
+      c[r * ldc + n] = sum;
+    }
+  }
+}
+
+// panel[dim, kPanel] = the transpose of `count` rows row(0), row(1), ... of `dim` numbers; columns
+// past `count` are zero.
+template <typename Row>
+inline void TransposePanel(const Row& row, int64_t count, int64_t dim, float* panel) {
+  using Four [[gnu::vector_size(16)]] = float;
+  using Order [[gnu::vector_size(16)]] = int;
+  if (count < kPanel) std::fill_n(panel, dim * kPanel, 0.0f);
+  int64_t t = 0;
+  for (; t + 4 <= count; t += 4) {
+    const float* from[4] = {row(t), row(t + 1), row(t + 2), row(t + 3)};
+    int64_t i = 0;
+    for (; i + 4 <= dim; i += 4) {
+      Four in[4];
+      for (int j = 0; j < 4; ++j) std::memcpy(&in[j], from[j] + i, sizeof(Four));
+      const Four low01 = __builtin_shuffle(in[0], in[1], Order{0, 4, 1, 5});
+      const Four low23 = __builtin_shuffle(in[2], in[3], Order{0, 4, 1, 5});
+      const Four high01 = __builtin_shuffle(in[0], in[1], Order{2, 6, 3, 7});
+      const Four high23 = __builtin_shuffle(in[2], in[3], Order{2, 6, 3, 7});
+      const Four out[4] = {__builtin_shuffle(low01, low23, Order{0, 1, 4, 5}),
+                           __builtin_shuffle(low01, low23, Order{2, 3, 6, 7}),
+                           __builtin_shuffle(high01, high23, Order{0, 1, 4, 5}),
+                           __builtin_shuffle(high01, high23, Order{2, 3, 6, 7})};
+      for (int j = 0; j < 4; ++j) std::memcpy(panel + (i + j) * kPanel + t, &out[j], sizeof(Four));
+    }
+    for (; i < dim; ++i) {
+      for (int j = 0; j < 4; ++j) panel[i * kPanel + t + j] = from[j][i];
+    }
+  }
+  for (; t < count; ++t) {
+    for (int64_t i = 0; i < dim; ++i) panel[i * kPanel + t] = row(t)[i];
+  }
+}
+
+// e^x within 2 units in the last place; 0 below -87.3 (so also for -infinity), and about 2e38 above
+// 88.
+// Written so that a loop over it becomes vector code: x = n·ln 2 + r, then the series of e^r.
+inline float Exp(float x) {
+  constexpr float kLow = -87.3f, kHigh = 88.0f;
+  constexpr float kRound = 0x1.8p23f;  // adding it leaves the nearest whole number in the low bits
+  const float clamped = x < kLow ? kLow : (x > kHigh ? kHigh : x);
+  const float shifted = clamped * 1.44269504f + kRound;
+  const float n = shifted - kRound;
+  const float r = (clamped - n * 0.693145752f) - n * 1.42860677e-6f;  // ln 2 in two parts
+  float series = 1.0f / 5040;
+  series = series * r + 1.0f / 720;
+  series = series * r + 1.0f / 120;
+  series = series * r + 1.0f / 24;
+  series = series * r + 1.0f / 6;
+  series = series * r + 0.5f;
+  series = series * r + 1.0f;
+  series = series * r + 1.0f;
+  const uint32_t exponent =
+      std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kRound) + 127;
+  const float power = std::bit_cast<float>(exponent << 23);
+  return x < kLow ? 0.0f : series * power;
+}
+
+}  // namespace kvscope::inference::cpu

@@ -1,0 +1,41 @@
+// kvscope-metrics: the metrics service as a process of its own.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "services/metrics/service/metrics_service.h"
+#include "services/rpc/flags.h"
+#include "services/rpc/process.h"
+#include "services/rpc/server.h"
+
+int main(int argc, char** argv) {
+  using namespace kvscope;  // NOLINT: a main of one screen
+  rpc::BlockSignals();
+  CLI::App app("Turns survival records into metrics.", "kvscope-metrics");
+  rpc::ServiceFlags flags;
+  flags.listen = "127.0.0.1:7402";
+  std::string store;
+  rpc::AddServiceFlags(app, flags);
+  app.add_option("--store", store,
+                 "DIR, made if it does not exist, for features of probes keyed by unit; measuring "
+                 "itself keeps nothing");
+  app.footer("Example: kvscope-metrics --listen 127.0.0.1:7402 --store metrics-store");
+  if (const int code = rpc::ParseFlags(app, argc, argv); code >= 0) return code;
+
+  if (!store.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(store, error);
+    if (error) {
+      return rpc::Fail(absl::InvalidArgumentError(
+          absl::StrCat("--store ", store, " cannot be made: ", error.message())));
+    }
+  }
+  metrics::MetricsService service;
+  grpc::Service* const services[] = {&service};
+  auto server = rpc::Server::Start(
+      {.listen = flags.listen, .insecure = flags.insecure, .reflection = flags.reflection},
+      services);
+  if (!server.ok()) return rpc::Fail(server.status());
+  return rpc::ServeUntilSignal(flags, server->get(), [](absl::Duration) {});
+}

@@ -1,0 +1,60 @@
+#include "services/metrics/service/metrics_service.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "services/metrics/service/unit_measure.h"
+#include "services/rpc/grpc_status.h"
+#include "services/rpc/telemetry.h"
+#include "services/status_macros.h"
+
+namespace kvscope::metrics {
+namespace {
+
+using Stream = grpc::ServerReaderWriter<v1::PassageMetrics, v1::SurvivalRecord>;
+
+constexpr int kMaxUnits = 64;  // at once; each holds up to one passage
+
+constexpr rpc::MetricFamily kUnits = {"kvscope_metrics_units_total",
+                                      "Units measured, by how the call ended.", "code"};
+constexpr rpc::MetricFamily kPassages = {"kvscope_metrics_passages_total", "Passages measured.",
+                                         ""};
+constexpr rpc::MetricFamily kAnswers = {"kvscope_metrics_answers_total", "Answers measured.", ""};
+
+absl::Status WritePassage(UnitMeasure& measure, Stream& stream) {
+  int64_t answers = 0;
+  for (const v1::PassageMetrics& part : measure.TakePassage()) {
+    for (const v1::CellMetrics& cell : part.cells()) answers += cell.answers_size();
+    if (!stream.Write(part)) return absl::CancelledError("the caller hung up");
+  }
+  rpc::Count(kPassages);
+  rpc::Count(kAnswers, "", static_cast<double>(answers));
+  return absl::OkStatus();
+}
+
+absl::Status Measure(Stream& stream) {
+  stream.SendInitialMetadata();  // tells the caller that its unit is being taken
+  UnitMeasure measure;
+  v1::SurvivalRecord record;
+  while (stream.Read(&record)) {
+    KVSCOPE_RETURN_IF_ERROR(measure.Take(record));
+    if (measure.passage_complete()) KVSCOPE_RETURN_IF_ERROR(WritePassage(measure, stream));
+  }
+  return measure.CheckEnd();
+}
+
+}  // namespace
+
+grpc::Status MetricsService::MeasureUnit(grpc::ServerContext*, Stream* stream) {
+  absl::Status status;
+  if (units_running_.fetch_add(1) < kMaxUnits) {
+    status = Measure(*stream);
+  } else {
+    status = absl::ResourceExhaustedError(
+        absl::StrCat("the metrics service measures ", kMaxUnits, " units already; try again"));
+  }
+  units_running_.fetch_sub(1);
+  rpc::Count(kUnits, absl::StatusCodeToString(status.code()));
+  return rpc::ToGrpc(status);
+}
+
+}  // namespace kvscope::metrics

@@ -1,0 +1,246 @@
+// Records: what the store holds, as plain structs. A regime is its name: "agnostic", "aware" or
+// "aware_each". Times are milliseconds since 1970.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kvscope::orchestrator {
+
+// Numbers are stored: never change one.
+enum class SweepState {
+  kChecking = 1,  // waits for a worker's check, or is being checked or cut into units
+  kRunning = 2,
+  kSucceeded = 3,
+  kFailed = 4,
+  kCancelled = 5,
+};
+inline bool Ended(SweepState state) { return state >= SweepState::kSucceeded; }
+
+enum class UnitState { kPending = 1, kLeased = 2, kDone = 3, kFailed = 4 };
+
+// A data set that is complete.
+struct StoredDataset {
+  int64_t id = 0;
+  std::string digest;  // hex
+  std::string name;    // of its first upload
+  int64_t passage_count = 0;
+  int64_t question_count = 0;
+};
+
+struct StoredPassage {
+  std::string passage_id;
+  int64_t question_count = 0;
+  std::string body;  // JSON, one line
+};
+
+struct NewSweep {
+  std::string sweep_id;  // 16 hex digits
+  std::string name;
+  std::string request_id;
+  std::string spec;         // the caller's bytes, deterministic
+  std::string spec_digest;  // hex; decides whether a repeated request_id means the same
+  std::string device;       // "auto", or what a worker must offer
+  int press_count = 0;
+  int ratio_count = 0;
+  std::vector<int64_t> datasets;  // StoredDataset.id, in the spec's order
+  int64_t create_time_ms = 0;
+};
+
+struct SweepRecord {
+  int64_t row = 0;  // grows with time; pages count down from it
+  std::string sweep_id;
+  std::string name;
+  std::string spec;
+  SweepState state = SweepState::kChecking;
+  std::string error;
+  std::string model;  // bytes of the caller; empty until checked
+  std::string device;
+  std::string code_version;  // of the worker that checked it
+  int64_t create_time_ms = 0;
+  int64_t end_time_ms = 0;  // 0: has not ended
+  int64_t units_total = 0;
+  int64_t units_done = 0;
+  int64_t units_running = 0;
+  int64_t units_failed = 0;
+  int64_t units_reused = 0;
+  int64_t streams_total = 0;
+  int64_t streams_done = 0;  // of units done
+};
+
+// A unit as the plan of a sweep names it.
+struct PlannedUnit {
+  std::string key;
+  int dataset_ordinal = 0;  // in the sweep's list
+  std::string regime;
+  int64_t first_passage = 0;
+  int64_t passage_count = 0;
+  int64_t streams = 0;
+};
+
+struct LeasedUnit {
+  std::string key;
+  int64_t token = 0;
+  std::string sweep_id;
+  int64_t sweep_row = 0;
+  int64_t dataset = 0;  // StoredDataset.id
+  int dataset_ordinal = 0;
+  std::string regime;
+  int64_t first_passage = 0;
+  int64_t passage_count = 0;
+  int64_t streams = 0;
+  int press_count = 0;
+  int ratio_count = 0;
+  int attempt = 0;  // from 1
+};
+
+struct UnitRecord {
+  int64_t seq = 0;
+  std::string key;
+  UnitState state = UnitState::kPending;
+  int dataset_ordinal = 0;
+  std::string regime;
+  int64_t first_passage = 0;
+  int64_t passage_count = 0;
+  int attempts = 0;
+  std::string worker;
+  std::string error;
+};
+
+// Where a result row belongs within its unit.
+struct RowPlace {
+  int32_t passage = 0;
+  int32_t press = 0;
+  int32_t ratio = 0;
+  int32_t question = 0;  // of a cell: -1 unless the keep set is one question's
+};
+
+struct CellRow {
+  RowPlace place;
+  int32_t context_tokens = 0;
+  int64_t kept_bytes = 0;
+  int64_t full_bytes = 0;
+  double eviction_rate = 0;
+  double evicted_share = 0;
+  int64_t kept_pairs = 0;
+  int64_t full_pairs = 0;
+  int64_t empty_heads = 0;
+  std::vector<double> evicted_share_layer;
+  std::vector<double> eviction_rate_layer;
+};
+
+struct AnswerRow {
+  RowPlace place;
+  std::string answer;
+  int32_t generated_tokens = 0;
+  bool ended = false;
+  double f1 = 0;
+  bool exact = false;
+  int32_t outcome = 0;  // the caller's number; 3 is a hallucination, 4 an unknown
+  std::optional<double> ger;
+  std::optional<double> ger_layer_mean;
+  std::optional<double> consensus_mean;
+  std::optional<double> agreement_max;
+  std::optional<double> generated_consensus_mean;
+  std::optional<double> generated_agreement_max;
+  std::optional<double> answer_mass_mean;
+  std::vector<double> ger_layer;
+  std::vector<double> consensus_layer;  // NaN where undefined
+  std::vector<double> agreement_layer;
+};
+
+struct HeatmapRow {
+  RowPlace place;
+  int32_t layers = 0;
+  int32_t kv_heads = 0;
+  std::string keep_bits;
+  std::vector<std::string> tokens;
+  std::vector<int32_t> answer_tokens;
+  std::string question;
+};
+
+// All that one unit computed.
+struct UnitResult {
+  std::vector<CellRow> cells;
+  std::vector<AnswerRow> answers;
+  std::vector<HeatmapRow> heatmaps;
+};
+
+// The slice of the sweep's data that a stored row comes from.
+struct SliceInfo {
+  int64_t seq = 0;  // of the unit in its sweep
+  int dataset_ordinal = 0;
+  int64_t dataset = 0;  // StoredDataset.id
+  std::string regime;
+  int64_t first_passage = 0;
+};
+
+struct StoredAnswer {
+  SliceInfo slice;
+  AnswerRow answer;
+  CellRow cell;  // its keep set; layers are left out
+};
+
+struct StoredHeatmap {
+  SliceInfo slice;
+  HeatmapRow heatmap;
+};
+
+// Reads go on after the row that the cursor names; a default one starts at the first.
+struct RowCursor {
+  int64_t seq = 0;
+  RowPlace after = {-1, -1, -1, -1};  // within unit `seq`
+};
+
+struct HeatmapCursor {
+  int64_t seq = 0;
+  int64_t after = 0;  // within unit `seq`; the store's own number
+};
+
+// A lease that a cancelled sweep no longer needs.
+struct RevokedLease {
+  std::string key;
+  int64_t token = 0;
+  std::string worker;
+};
+
+// What a worker must be like to get a lease, and who it is.
+struct LeaseRequest {
+  std::string worker;
+  std::vector<std::string> devices;
+  std::string code_version;
+};
+
+// How a lease ends without a result.
+struct Release {
+  std::string error = {};     // of this attempt; empty keeps the last one
+  bool costs_attempt = true;  // false: given back, not failed
+  bool retryable = true;      // false: set aside at once
+  int max_attempts = 3;       // set aside when so many were made
+};
+enum class ReleaseOutcome {
+  kStale,     // another holds the unit, or nobody: nothing changed
+  kPending,   // it will be leased again
+  kSetAside,  // it has failed for good
+};
+
+// One point of the grid, over all answers recorded so far. A mean is unset where no answer has it.
+struct CellSummary {
+  int press = 0;
+  int ratio = 0;
+  int64_t answers = 0;
+  std::optional<double> f1, exact, hallucination_rate, unknown_rate;
+  std::optional<double> ger, ger_layer_mean, eviction_rate, evicted_share;
+  std::optional<double> consensus_mean, agreement_max, kept_ratio;
+  std::vector<double> consensus_layer;  // [layers], NaN where undefined; empty: never defined
+  int64_t ger_count = 0;
+};
+
+// How many of a (data set, regime)'s units stand where.
+struct SliceCounts {
+  int64_t pending = 0, leased = 0, done = 0, failed = 0;
+};
+
+}  // namespace kvscope::orchestrator

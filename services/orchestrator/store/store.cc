@@ -1,0 +1,56 @@
+#include "services/orchestrator/store/store.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/orchestrator/store/schema.h"
+#include "services/orchestrator/store/status_macros.h"
+#include "services/orchestrator/store/vector_sum.h"
+
+namespace kvscope::orchestrator {
+
+Store::Store(std::unique_ptr<FileLock> lock, std::unique_ptr<Database> writer,
+             std::unique_ptr<Database> reader)
+    : lock_(std::move(lock)), writer_(std::move(writer)), reader_(std::move(reader)) {}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
+  KVSCOPE_TRY_SET(std::unique_ptr<FileLock> lock,
+                  FileLock::Acquire(path + ".lock", absl::StrCat("store ", path)));
+  KVSCOPE_TRY_SET(std::unique_ptr<Database> writer, Database::Open(path));
+  KVSCOPE_TRY(Migrate(*writer));
+  KVSCOPE_TRY(RegisterVectorSum(*writer));
+  KVSCOPE_TRY_SET(std::unique_ptr<Database> reader, Database::Open(path));
+  KVSCOPE_TRY(RegisterVectorSum(*reader));
+  std::unique_ptr<Store> store(new Store(std::move(lock), std::move(writer), std::move(reader)));
+  KVSCOPE_TRY(store->Recover());
+  return store;
+}
+
+absl::Status Store::Recover() {
+  return Write([](Database& db) -> absl::Status {
+    KVSCOPE_TRY_SET(const int64_t leased, db.Number("SELECT count(*) FROM units WHERE state = 2"));
+    KVSCOPE_TRY_SET(const int64_t uploads,
+                    db.Number("SELECT count(*) FROM datasets WHERE digest IS NULL"));
+    if (uploads > 0) KVSCOPE_TRY(db.Run("DELETE FROM datasets WHERE digest IS NULL"));
+    if (leased == 0) return absl::OkStatus();
+    KVSCOPE_TRY(
+        db.Run("INSERT INTO queue SELECT su.sweep, su.seq, su.unit FROM sweep_units su"
+               " JOIN units u ON u.id = su.unit JOIN sweeps s ON s.id = su.sweep"
+               " WHERE u.state = 2 AND s.state = 2"));
+    return db.Run("UPDATE units SET state = 1, attempts = max(attempts - 1, 0) WHERE state = 2");
+  });
+}
+
+absl::Status Store::Write(const std::function<absl::Status(Database&)>& body) {
+  absl::MutexLock lock(&write_mutex_);
+  Database& db = *writer_;
+  return db.InTransaction([&] { return body(db); });
+}
+
+absl::Status Store::LimitPages(int64_t pages) {
+  absl::MutexLock lock(&write_mutex_);
+  const int64_t limit = pages == 0 ? int64_t{1} << 31 : pages;
+  return writer_->Number(absl::StrCat("PRAGMA max_page_count = ", limit)).status();
+}
+
+}  // namespace kvscope::orchestrator

@@ -1,0 +1,120 @@
+// The store's data sets.
+#include "absl/strings/str_cat.h"
+#include "services/orchestrator/store/status_macros.h"
+#include "services/orchestrator/store/store.h"
+
+namespace kvscope::orchestrator {
+namespace {
+
+constexpr char kFind[] =
+    "SELECT id, digest, name, passage_count, question_count FROM datasets WHERE digest = ?1";
+
+StoredDataset ReadDataset(const Statement& row) {
+  return {.id = row.Int(0),
+          .digest = row.Text(1),
+          .name = row.Text(2),
+          .passage_count = row.Int(3),
+          .question_count = row.Int(4)};
+}
+
+absl::StatusOr<StoredDataset> Find(Database& db, const std::string& digest) {
+  Statement find = db.Prepare(kFind);
+  KVSCOPE_TRY_SET(const bool found, find.Bind(digest).Step());
+  if (!found) return absl::NotFoundError(absl::StrCat("no data set has the digest ", digest));
+  return ReadDataset(find);
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> Store::BeginDataset(const std::string& name) {
+  int64_t upload = 0;
+  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
+    KVSCOPE_TRY(db.Run("INSERT INTO datasets (name) VALUES (?1)", name));
+    upload = db.last_row_id();
+    return absl::OkStatus();
+  }));
+  return upload;
+}
+
+absl::Status Store::AddPassages(int64_t upload, std::span<const StoredPassage> passages) {
+  return Write([&](Database& db) -> absl::Status {
+    KVSCOPE_TRY_SET(int64_t position,
+                    db.Number("SELECT passage_count FROM datasets WHERE id = ?1", upload));
+    int64_t questions = 0;
+    Statement insert = db.Prepare("INSERT INTO passages VALUES (?1, ?2, ?3, ?4, ?5)");
+    for (const StoredPassage& passage : passages) {
+      insert.Reset();
+      insert.Bind(upload, position++, passage.passage_id, passage.question_count, passage.body);
+      KVSCOPE_TRY(insert.Run());
+      questions += passage.question_count;
+    }
+    return db.Run(
+        "UPDATE datasets SET passage_count = ?2, question_count = question_count + ?3"
+        " WHERE id = ?1 AND digest IS NULL",
+        upload, position, questions);
+  });
+}
+
+absl::StatusOr<StoredDataset> Store::FinishDataset(int64_t upload, const std::string& digest) {
+  StoredDataset dataset;
+  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
+    absl::StatusOr<StoredDataset> found = Find(db, digest);
+    if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
+    if (found.ok()) {
+      KVSCOPE_TRY(db.Run("DELETE FROM datasets WHERE id = ?1 AND digest IS NULL", upload));
+    } else {
+      KVSCOPE_TRY(db.Run("UPDATE datasets SET digest = ?2 WHERE id = ?1", upload, digest));
+      found = Find(db, digest);
+    }
+    KVSCOPE_TRY_SET(dataset, std::move(found));
+    return absl::OkStatus();
+  }));
+  return dataset;
+}
+
+absl::Status Store::DropDataset(int64_t upload) {
+  return Write([&](Database& db) {
+    return db.Run("DELETE FROM datasets WHERE id = ?1 AND digest IS NULL", upload);
+  });
+}
+
+absl::StatusOr<StoredDataset> Store::FindDataset(const std::string& digest) {
+  absl::MutexLock lock(&read_mutex_);
+  return Find(*reader_, digest);
+}
+
+absl::StatusOr<std::vector<StoredPassage>> Store::ReadPassages(int64_t dataset, int64_t first,
+                                                               int64_t count, int64_t max_bytes) {
+  absl::MutexLock lock(&read_mutex_);
+  Statement select = reader_->Prepare(
+      "SELECT passage_id, question_count, body FROM passages"
+      " WHERE dataset = ?1 AND position >= ?2 AND position < ?3 ORDER BY position");
+  select.Bind(dataset, first, first + count);
+  std::vector<StoredPassage> passages;
+  int64_t bytes = 0;
+  while (true) {
+    KVSCOPE_TRY_SET(const bool more, select.Step());
+    if (!more) return passages;
+    StoredPassage passage{
+        .passage_id = select.Text(0), .question_count = select.Int(1), .body = select.Text(2)};
+    bytes += static_cast<int64_t>(passage.body.size());
+    if (bytes > max_bytes && !passages.empty()) return passages;
+    passages.push_back(std::move(passage));
+  }
+}
+
+absl::StatusOr<std::vector<StoredDataset>> Store::SweepDatasets(int64_t sweep_row) {
+  absl::MutexLock lock(&read_mutex_);
+  Statement select = reader_->Prepare(
+      "SELECT d.id, d.digest, d.name, d.passage_count, d.question_count FROM sweep_datasets sd"
+      " JOIN datasets d ON d.id = sd.dataset WHERE sd.sweep = ?1 ORDER BY sd.ordinal");
+  select.Bind(sweep_row);
+  std::vector<StoredDataset> datasets;
+  while (true) {
+    KVSCOPE_TRY_SET(const bool more, select.Step());
+    if (!more) return datasets;
+    datasets.push_back(ReadDataset(select));
+  }
+}
+
+}  // namespace kvscope::orchestrator

@@ -1,0 +1,288 @@
+// The store's results: written once a unit, read in pages.
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "services/orchestrator/store/status_macros.h"
+#include "services/orchestrator/store/store.h"
+#include "services/orchestrator/store/unit_state.h"
+#include "services/orchestrator/store/vector_sum.h"
+
+namespace kvscope::orchestrator {
+namespace {
+
+// Texts as one blob: each its length (uint32, little-endian), then its bytes.
+std::string PackTexts(const std::vector<std::string>& texts) {
+  std::string packed;
+  for (const std::string& text : texts) {
+    const uint32_t size = static_cast<uint32_t>(text.size());
+    packed.append(reinterpret_cast<const char*>(&size), sizeof(size));
+    packed.append(text);
+  }
+  return packed;
+}
+
+std::vector<std::string> UnpackTexts(const std::string& packed) {
+  std::vector<std::string> texts;
+  size_t at = 0;
+  while (packed.size() - at >= sizeof(uint32_t)) {
+    uint32_t size = 0;
+    std::memcpy(&size, packed.data() + at, sizeof(size));
+    at += sizeof(size);
+    if (size > packed.size() - at) break;  // a damaged file
+    texts.push_back(packed.substr(at, size));
+    at += size;
+  }
+  return texts;
+}
+
+absl::Status WriteCells(Database& db, int64_t unit, const std::vector<CellRow>& rows) {
+  Statement insert = db.Prepare(
+      "INSERT INTO cells VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+      " ?15)");
+  for (const CellRow& row : rows) {
+    insert.Reset();
+    insert.Bind(unit, row.place.passage, row.place.press, row.place.ratio, row.place.question,
+                row.context_tokens, row.kept_bytes, row.full_bytes, row.eviction_rate,
+                row.evicted_share, row.kept_pairs, row.full_pairs, row.empty_heads,
+                row.evicted_share_layer, row.eviction_rate_layer);
+    KVSCOPE_TRY(insert.Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteAnswers(Database& db, int64_t unit, const std::vector<AnswerRow>& rows) {
+  Statement insert = db.Prepare(
+      "INSERT INTO answers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+      " ?15, ?16, ?17, ?18, ?19, ?20, ?21)");
+  for (const AnswerRow& row : rows) {
+    insert.Reset();
+    insert.Bind(unit, row.place.passage, row.place.press, row.place.ratio, row.place.question,
+                row.answer, row.generated_tokens, row.ended, row.f1, row.exact, row.outcome,
+                row.ger, row.ger_layer_mean, row.consensus_mean, row.agreement_max,
+                row.generated_consensus_mean, row.generated_agreement_max, row.answer_mass_mean,
+                row.ger_layer, row.consensus_layer, row.agreement_layer);
+    KVSCOPE_TRY(insert.Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteHeatmaps(Database& db, int64_t unit, const std::vector<HeatmapRow>& rows) {
+  for (const HeatmapRow& row : rows) {
+    KVSCOPE_TRY(db.Run(
+        "INSERT INTO heatmaps (unit, passage, press, ratio, layers, kv_heads, keep_bits, tokens,"
+        " answer_tokens, question) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        unit, row.place.passage, row.place.press, row.place.ratio, row.layers, row.kv_heads,
+        row.keep_bits, PackTexts(row.tokens), row.answer_tokens, row.question));
+  }
+  return absl::OkStatus();
+}
+
+// count(x) counts the rows where x is defined.
+absl::Status WriteSums(Database& db, int64_t unit) {
+  return db.Run(
+      "INSERT INTO cell_sums SELECT a.unit, a.press, a.ratio, count(*), sum(a.f1), count(a.f1),"
+      " sum(a.exact), sum(a.outcome = 3), sum(a.outcome = 4), sum(a.ger), count(a.ger),"
+      " sum(a.ger_layer_mean), count(a.ger_layer_mean), sum(c.eviction_rate),"
+      " count(c.eviction_rate), sum(c.evicted_share), count(c.evicted_share),"
+      " sum(a.consensus_mean), count(a.consensus_mean), sum(a.agreement_max),"
+      " count(a.agreement_max), sum(1.0 * c.kept_pairs / nullif(c.full_pairs, 0)),"
+      " count(c.kept_pairs / nullif(c.full_pairs, 0)), vector_sum(a.consensus_layer)"
+      " FROM answers a LEFT JOIN cells c ON c.unit = a.unit AND c.passage = a.passage"
+      " AND c.press = a.press AND c.ratio = a.ratio AND c.question IN (-1, a.question)"
+      " WHERE a.unit = ?1 GROUP BY a.press, a.ratio",
+      unit);
+}
+
+// SQLite's primary-key violation, seen as the caller's mistake.
+absl::Status ExplainDuplicate(absl::Status status, const std::string& key) {
+  const bool duplicate =
+      absl::IsInternal(status) && std::string(status.message()).find("UNIQUE") != std::string::npos;
+  if (!duplicate) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the result of unit ", key, " has two rows in the same place"));
+}
+
+AnswerRow ReadAnswer(const Statement& row) {
+  AnswerRow answer;
+  answer.place = {static_cast<int32_t>(row.Int(0)), static_cast<int32_t>(row.Int(1)),
+                  static_cast<int32_t>(row.Int(2)), static_cast<int32_t>(row.Int(3))};
+  answer.answer = row.Text(4);
+  answer.generated_tokens = static_cast<int32_t>(row.Int(5));
+  answer.ended = row.Int(6) != 0;
+  answer.f1 = row.Real(7);
+  answer.exact = row.Int(8) != 0;
+  answer.outcome = static_cast<int32_t>(row.Int(9));
+  answer.ger = row.OptionalReal(10);
+  answer.ger_layer_mean = row.OptionalReal(11);
+  answer.consensus_mean = row.OptionalReal(12);
+  answer.agreement_max = row.OptionalReal(13);
+  answer.generated_consensus_mean = row.OptionalReal(14);
+  answer.generated_agreement_max = row.OptionalReal(15);
+  answer.answer_mass_mean = row.OptionalReal(16);
+  answer.ger_layer = row.Reals(17);
+  answer.consensus_layer = row.Reals(18);
+  answer.agreement_layer = row.Reals(19);
+  return answer;
+}
+
+CellRow ReadCell(const Statement& row) {  // the columns after those of ReadAnswer
+  CellRow cell;
+  cell.place = {static_cast<int32_t>(row.Int(0)), static_cast<int32_t>(row.Int(1)),
+                static_cast<int32_t>(row.Int(2)), static_cast<int32_t>(row.Int(20))};
+  cell.context_tokens = static_cast<int32_t>(row.Int(21));
+  cell.kept_bytes = row.Int(22);
+  cell.full_bytes = row.Int(23);
+  cell.eviction_rate = row.Real(24);
+  cell.evicted_share = row.Real(25);
+  cell.kept_pairs = row.Int(26);
+  cell.full_pairs = row.Int(27);
+  cell.empty_heads = row.Int(28);
+  return cell;
+}
+
+constexpr char kAnswers[] =
+    "SELECT a.passage, a.press, a.ratio, a.question, a.answer, a.generated_tokens, a.ended, a.f1,"
+    " a.exact, a.outcome, a.ger, a.ger_layer_mean, a.consensus_mean, a.agreement_max,"
+    " a.generated_consensus_mean, a.generated_agreement_max, a.answer_mass_mean, a.ger_layer,"
+    " a.consensus_layer, a.agreement_layer, c.question, c.context_tokens, c.kept_bytes,"
+    " c.full_bytes, c.eviction_rate, c.evicted_share, c.kept_pairs, c.full_pairs, c.empty_heads"
+    " FROM answers a LEFT JOIN cells c ON c.unit = a.unit AND c.passage = a.passage"
+    " AND c.press = a.press AND c.ratio = a.ratio AND c.question IN (-1, a.question)"
+    " WHERE a.unit = ?1 AND (a.passage, a.press, a.ratio, a.question) > (?2, ?3, ?4, ?5)"
+    " ORDER BY a.passage, a.press, a.ratio, a.question LIMIT ?6";
+
+// The first done unit of the sweep from `seq` on; 0 if there is none.
+absl::StatusOr<int64_t> NextDone(Database& db, int64_t sweep_row, int64_t seq, SliceInfo& slice) {
+  Statement select = db.Prepare(
+      "SELECT su.unit, su.seq, su.dataset_ordinal, d.dataset, su.regime, su.first_passage"
+      " FROM sweep_units su JOIN units u ON u.id = su.unit JOIN sweep_datasets d"
+      " ON d.sweep = su.sweep AND d.ordinal = su.dataset_ordinal"
+      " WHERE su.sweep = ?1 AND su.seq >= ?2 AND u.state = 3 ORDER BY su.seq LIMIT 1");
+  KVSCOPE_TRY_SET(const bool found, select.Bind(sweep_row, seq).Step());
+  if (!found) return 0;
+  slice = {.seq = select.Int(1),
+           .dataset_ordinal = static_cast<int>(select.Int(2)),
+           .dataset = select.Int(3),
+           .regime = select.Text(4),
+           .first_passage = select.Int(5)};
+  return select.Int(0);
+}
+
+absl::Status AppendAnswers(Database& db, int64_t unit, const SliceInfo& slice, int64_t limit,
+                           RowCursor& cursor, std::vector<StoredAnswer>& answers) {
+  Statement select = db.Prepare(kAnswers);
+  const RowPlace& after = cursor.after;
+  select.Bind(unit, after.passage, after.press, after.ratio, after.question, limit);
+  while (true) {
+    KVSCOPE_TRY_SET(const bool more, select.Step());
+    if (!more) return absl::OkStatus();
+    answers.push_back({slice, ReadAnswer(select), ReadCell(select)});
+    cursor.after = answers.back().answer.place;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<bool> Store::CommitResult(const std::string& key, int64_t token,
+                                         const UnitResult& result, int64_t now_ms) {
+  bool accepted = false;
+  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
+    KVSCOPE_TRY_SET(
+        const int64_t unit,
+        db.Number("SELECT id FROM units WHERE key = ?1 AND token = ?2 AND state = 2", key, token));
+    if (unit == 0) return absl::OkStatus();
+    KVSCOPE_TRY(ExplainDuplicate(WriteCells(db, unit, result.cells), key));
+    KVSCOPE_TRY(ExplainDuplicate(WriteAnswers(db, unit, result.answers), key));
+    KVSCOPE_TRY(WriteHeatmaps(db, unit, result.heatmaps));
+    KVSCOPE_TRY(WriteSums(db, unit));
+    KVSCOPE_TRY(ChangeState(db, unit, UnitState::kLeased, UnitState::kDone));
+    KVSCOPE_TRY(EndFinishedSweeps(db, unit, now_ms));
+    accepted = true;
+    return absl::OkStatus();
+  }));
+  return accepted;
+}
+
+absl::StatusOr<std::vector<StoredAnswer>> Store::ReadAnswers(int64_t sweep_row, int64_t limit,
+                                                             RowCursor& cursor) {
+  absl::MutexLock lock(&read_mutex_);
+  std::vector<StoredAnswer> answers;
+  while (static_cast<int64_t>(answers.size()) < limit) {
+    SliceInfo slice;
+    KVSCOPE_TRY_SET(const int64_t unit, NextDone(*reader_, sweep_row, cursor.seq, slice));
+    if (unit == 0) break;
+    if (slice.seq != cursor.seq) cursor = {.seq = slice.seq};
+    const int64_t room = limit - static_cast<int64_t>(answers.size());
+    KVSCOPE_TRY(AppendAnswers(*reader_, unit, slice, room, cursor, answers));
+    if (static_cast<int64_t>(answers.size()) < limit) cursor = {.seq = slice.seq + 1};
+  }
+  return answers;
+}
+
+absl::StatusOr<std::optional<StoredHeatmap>> Store::ReadHeatmap(int64_t sweep_row,
+                                                                HeatmapCursor& cursor) {
+  absl::MutexLock lock(&read_mutex_);
+  while (true) {
+    SliceInfo slice;
+    KVSCOPE_TRY_SET(const int64_t unit, NextDone(*reader_, sweep_row, cursor.seq, slice));
+    if (unit == 0) return std::nullopt;
+    if (slice.seq != cursor.seq) cursor = {.seq = slice.seq};
+    Statement select = reader_->Prepare(
+        "SELECT id, passage, press, ratio, layers, kv_heads, keep_bits, tokens, answer_tokens,"
+        " question FROM heatmaps WHERE unit = ?1 AND id > ?2 ORDER BY id LIMIT 1");
+    KVSCOPE_TRY_SET(const bool found, select.Bind(unit, cursor.after).Step());
+    if (!found) {
+      cursor = {.seq = slice.seq + 1};
+      continue;
+    }
+    cursor.after = select.Int(0);
+    HeatmapRow row;
+    row.place = {static_cast<int32_t>(select.Int(1)), static_cast<int32_t>(select.Int(2)),
+                 static_cast<int32_t>(select.Int(3)), -1};
+    row.layers = static_cast<int32_t>(select.Int(4));
+    row.kv_heads = static_cast<int32_t>(select.Int(5));
+    row.keep_bits = select.Text(6);
+    row.tokens = UnpackTexts(select.Text(7));
+    row.answer_tokens = select.Ints(8);
+    row.question = select.Text(9);
+    return StoredHeatmap{std::move(slice), std::move(row)};
+  }
+}
+
+absl::StatusOr<std::vector<CellSummary>> Store::SummarizeCells(int64_t sweep_row,
+                                                               int dataset_ordinal,
+                                                               const std::string& regime) {
+  absl::MutexLock lock(&read_mutex_);
+  Statement select = reader_->Prepare(
+      "SELECT k.press, k.ratio, sum(answers), sum(f1) / sum(f1_count),"
+      " 1.0 * sum(exact) / sum(answers), 1.0 * sum(hallucinations) / sum(answers),"
+      " 1.0 * sum(unknowns) / sum(answers), sum(ger) / sum(ger_count),"
+      " sum(ger_layer) / sum(ger_layer_count), sum(eviction) / sum(eviction_count),"
+      " sum(evicted) / sum(evicted_count), sum(consensus) / sum(consensus_count),"
+      " sum(agreement) / sum(agreement_count), sum(kept) / sum(kept_count), sum(ger_count),"
+      " vector_sum_merge(consensus_layer) FROM sweep_units su JOIN units u ON u.id = su.unit"
+      " JOIN cell_sums k ON k.unit = su.unit WHERE su.sweep = ?1 AND su.dataset_ordinal = ?2"
+      " AND su.regime = ?3 AND u.state = 3 GROUP BY k.press, k.ratio ORDER BY k.press, k.ratio");
+  select.Bind(sweep_row, dataset_ordinal, regime);
+  std::vector<CellSummary> cells;
+  while (true) {
+    KVSCOPE_TRY_SET(const bool more, select.Step());
+    if (!more) return cells;
+    CellSummary cell;
+    cell.press = static_cast<int>(select.Int(0));
+    cell.ratio = static_cast<int>(select.Int(1));
+    cell.answers = select.Int(2);
+    int column = 3;
+    for (std::optional<double>* mean :
+         {&cell.f1, &cell.exact, &cell.hallucination_rate, &cell.unknown_rate, &cell.ger,
+          &cell.ger_layer_mean, &cell.eviction_rate, &cell.evicted_share, &cell.consensus_mean,
+          &cell.agreement_max, &cell.kept_ratio}) {
+      *mean = select.OptionalReal(column++);  // x / 0 is NULL
+    }
+    cell.ger_count = select.Int(14);
+    cell.consensus_layer = MeansOfVectorSum(select.Reals(15));
+    cells.push_back(std::move(cell));
+  }
+}
+
+}  // namespace kvscope::orchestrator
