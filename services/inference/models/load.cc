@@ -10,11 +10,6 @@
 #include "services/inference/ops/backends.h"
 
 namespace kvscope::inference {
-namespace {
-
-constexpr int64_t kSmallModel = 100'000'000;  // below, float32 costs little
-
-}  // namespace
 
 int64_t ParameterCount(const ModelConfig& config) {
   const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
@@ -30,12 +25,13 @@ int64_t ParameterCount(const ModelConfig& config) {
   return config.layers * layer + tables * hidden * config.vocab_size + hidden;
 }
 
-absl::StatusOr<DType> ComputeDType(std::string_view dtype, const ModelConfig& config) {
+absl::StatusOr<DType> ComputeDType(std::string_view dtype, std::string_view device,
+                                   const ModelConfig& config) {
   if (dtype == "float32") return DType::kFloat32;
   if (dtype == "bfloat16") return DType::kBFloat16;
   if (dtype == "auto") {
-    const bool half = config.dtype != DType::kFloat32;
-    return half && ParameterCount(config) > kSmallModel ? DType::kBFloat16 : DType::kFloat32;
+    const bool on_host = device == "cpu" || device == "reference";
+    return on_host || config.dtype == DType::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
   }
   return absl::InvalidArgumentError(
       absl::StrCat("dtype is '", std::string(dtype), "'; auto, float32 or bfloat16 is needed"));
@@ -52,12 +48,12 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> LoadModel(const std::filesystem::pa
   absl::StatusOr<GenerationConfig> generation = ReadGenerationConfig(directory);
   if (!generation.ok()) return generation.status();
   model->generation = *std::move(generation);
-  absl::StatusOr<DType> compute = ComputeDType(dtype, model->config);
-  if (!compute.ok()) return compute.status();
-  model->compute = *compute;
   absl::StatusOr<std::unique_ptr<Ops>> ops = MakeOps(device);
   if (!ops.ok()) return ops.status();
   model->ops = *std::move(ops);
+  absl::StatusOr<DType> compute = ComputeDType(dtype, model->ops->name(), model->config);
+  if (!compute.ok()) return compute.status();
+  model->compute = *compute;
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
   if (!checkpoint.ok()) return checkpoint.status();
 

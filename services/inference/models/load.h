@@ -21,15 +21,16 @@ struct LoadedModel {
   std::unique_ptr<Decoder> decoder;
 };
 
-// `device`: see MakeOps. `dtype`: "float32", "bfloat16", or "auto": bfloat16 for half-precision
-// checkpoints of more than 100 million weights, float32 for everything else. Errors: as MakeOps,
-// ReadModelConfig and Checkpoint; InvalidArgument for a tensor of another shape than the config's.
+// `device`: see MakeOps; `dtype`: see ComputeDType. Errors: as MakeOps, ReadModelConfig and
+// Checkpoint; InvalidArgument for a tensor of another shape than the config's.
 absl::StatusOr<std::unique_ptr<LoadedModel>> LoadModel(const std::filesystem::path& directory,
                                                        std::string_view device,
                                                        std::string_view dtype);
 
-// The dtype that LoadModel computes in.
-absl::StatusOr<DType> ComputeDType(std::string_view dtype, const ModelConfig& config);
+// "float32", "bfloat16", or "auto": float32 on the host's processor, and the checkpoint's own width
+// on other devices (`device` is Ops::name()).
+absl::StatusOr<DType> ComputeDType(std::string_view dtype, std::string_view device,
+                                   const ModelConfig& config);
 
 // Weights of the decoder, embeddings included (tied ones once).
 int64_t ParameterCount(const ModelConfig& config);
