@@ -34,8 +34,8 @@ max_new_tokens: 7
 prompt:
   instruction: "Read.\n\tÜber \"all\" \\ \x01"
   question_suffix: ""
-capture:
-  {consensus: false, graph: {passages: 5, epsilon: 0.1}, probes: {pool: mean}, heatmaps: {passages: 2}}
+capture: {consensus: false, graph: {passages: 5, epsilon: 0.1}, probes: {pool: mean},
+          heatmaps: {passages: 2}}
 score: {tokenizer: models/other, correct: 0.75, partial: 0.25}
 )yaml";
 

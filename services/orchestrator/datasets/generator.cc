@@ -1,0 +1,49 @@
+#include "services/orchestrator/datasets/generator.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "services/orchestrator/sweep/nearest_name.h"
+#include "services/orchestrator/sweep/utf8.h"
+
+namespace kvscope::orchestrator {
+
+extern const GeneratorInfo kKnowledge;
+
+namespace {
+
+constexpr const GeneratorInfo* kGenerators[] = {
+    &kKnowledge,
+};
+
+constexpr int64_t kMaxPassages = 1'000'000;
+
+}  // namespace
+
+std::span<const GeneratorInfo* const> Generators() { return kGenerators; }
+
+absl::StatusOr<const GeneratorInfo*> FindGenerator(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const GeneratorInfo* info : kGenerators) {
+    if (info->name == name) return info;
+    names.push_back(info->name);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(Quoted(name), " is no generated data set", KnownNames(name, names)));
+}
+
+absl::Status Generate(const GeneratorSpec& spec, const PassageSink& sink) {
+  const absl::StatusOr<const GeneratorInfo*> info = FindGenerator(spec.name);
+  if (!info.ok()) return info.status();
+  if (spec.passages < 1 || spec.passages > kMaxPassages) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("passages: is ", spec.passages, ", must be from 1 to ", kMaxPassages));
+  }
+  for (int64_t index = 0; index < spec.passages; ++index) {
+    const absl::Status status = sink((*info)->make(spec.scale, spec.seed, index));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kvscope::orchestrator

@@ -1,0 +1,57 @@
+// The generated data sets.  A suite is one .cc file that defines a GeneratorInfo, and one line in
+// generator.cc.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "services/orchestrator/datasets/passage.h"
+#include "services/orchestrator/sweep/sweep.h"
+
+namespace kvscope::orchestrator {
+
+struct GeneratorParameter {
+  std::string_view name;
+  std::string_view default_value;  // as the user would write it; empty: required
+  std::string_view range;
+  std::string_view summary;
+};
+
+struct GeneratorInfo {
+  std::string_view name;
+  std::string_view summary;
+  std::string_view source;
+  int64_t paper_passages;  // how many the paper has
+  std::span<const GeneratorParameter> parameters;
+  // Makes passage `index` (from 0).  Equal arguments give equal passages on every machine, and a
+  // passage does not depend on the others.  Every tag is filled, every id set, every answer
+  // grounded, and the ids of different scales, seeds and indices differ.
+  Passage (*make)(Scale scale, uint64_t seed, int64_t index);
+};
+
+struct GeneratorSpec {
+  std::string name;
+  Scale scale = Scale::kPocket;
+  int64_t passages = 0;  // [1, 1,000,000]
+  uint64_t seed = 0;
+};
+
+using PassageSink = std::function<absl::Status(const Passage&)>;
+
+// All suites, in the paper's order.
+std::span<const GeneratorInfo* const> Generators();
+
+// The suite of that name.  Errors: InvalidArgument naming the nearest one.
+absl::StatusOr<const GeneratorInfo*> FindGenerator(std::string_view name);
+
+// Hands the passages to `sink` in order; equal specs give equal passages.
+// Errors: those of FindGenerator, InvalidArgument for a count out of range, and what `sink`
+// returns, which ends the generation.
+absl::Status Generate(const GeneratorSpec& spec, const PassageSink& sink);
+
+}  // namespace kvscope::orchestrator

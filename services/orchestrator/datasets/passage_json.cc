@@ -1,0 +1,295 @@
+#include "services/orchestrator/datasets/passage_json.h"
+
+#include <algorithm>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "services/orchestrator/sweep/nearest_name.h"
+#include "services/orchestrator/sweep/utf8.h"
+
+namespace kvscope::orchestrator {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMaxDepth = 16;  // the schema needs 6; unknown fields may have a few more
+constexpr size_t kMaxQuestions = 10'000;
+constexpr size_t kMaxListed = 1'000;  // aliases or evidence spans of a question
+constexpr size_t kMaxIdBytes = 200;
+constexpr int64_t kMaxHop = 100;
+
+constexpr std::string_view kPassageKeys[] = {"dataset", "passage_id", "context", "questions"};
+constexpr std::string_view kQuestionKeys[] = {"question_id",   "question",  "answer",
+                                              "aliases",       "direction", "answer_type",
+                                              "question_type", "hop",       "evidence"};
+
+// One object of the line, read field by field; the first error is kept.
+class Fields {
+ public:
+  Fields(const json& object, std::string path, std::span<const std::string_view> keys,
+         const PassageOrigin& origin, absl::Status& status)
+      : object_(object), path_(std::move(path)), origin_(origin), status_(status) {
+    if (!object_.is_object()) {
+      Report("", absl::StrCat("is ", Describe(object_), ", must be an object"));
+      return;
+    }
+    for (const auto& item : object_.items()) RefuseTypo(item.key(), keys);
+  }
+
+  static std::string Describe(const json& value) {
+    if (value.is_string()) return Quoted(value.get_ref<const std::string&>());
+    if (value.is_number()) return value.dump();
+    return absl::StrCat(value.is_array() || value.is_object() ? "an " : "", value.type_name());
+  }
+
+  void Report(std::string_view key, const std::string& what) {
+    if (!status_.ok()) return;
+    const std::string dot = path_.empty() || key.empty() || key.front() == '[' ? "" : ".";
+    const std::string field = absl::StrCat(path_, dot, std::string(key));
+    status_ = absl::InvalidArgumentError(
+        absl::StrCat(origin_.where, ": ", field, field.empty() ? "" : ": ", what));
+  }
+
+  // Null where the field is missing.
+  const json& At(std::string_view key) const {
+    static const json kNull;
+    if (!object_.is_object()) return kNull;
+    const auto found = object_.find(key);
+    return found == object_.end() ? kNull : *found;
+  }
+
+  void Text(std::string_view key, bool required, std::string* value) {
+    const json& field = At(key);
+    if (field.is_null()) {
+      if (required) Report(key, "is missing");
+      return;
+    }
+    if (!field.is_string()) {
+      Report(key, absl::StrCat("is ", Describe(field), ", must be text"));
+      return;
+    }
+    *value = field.get<std::string>();
+    if (value->find('\0') != std::string::npos) {
+      Report(key, "contains a NUL character, which no text may");
+    } else if (required && absl::StripAsciiWhitespace(*value).empty()) {
+      Report(key, "is blank, must be text");
+    }
+  }
+
+  // An id or a name: short, without control characters.
+  void Name(std::string_view key, std::string* value) {
+    Text(key, /*required=*/false, value);
+    const bool fits = value->size() <= kMaxIdBytes &&
+                      std::none_of(value->begin(), value->end(),
+                                   [](unsigned char c) { return absl::ascii_iscntrl(c); });
+    if (!fits || (At(key).is_string() && value->empty())) {
+      Report(key, absl::StrCat("is ", Quoted(*value), ", must be 1 to ", kMaxIdBytes,
+                               " bytes without control characters"));
+    }
+  }
+
+  // The elements of a list; none where it is missing.
+  std::vector<json> const& List(std::string_view key, size_t most) {
+    static const std::vector<json> kNone;
+    const json& field = At(key);
+    if (field.is_null()) return kNone;
+    if (!field.is_array()) {
+      Report(key, absl::StrCat("is ", Describe(field), ", must be a list"));
+      return kNone;
+    }
+    if (field.size() > most) {
+      Report(key, absl::StrCat("has ", field.size(), " elements, allowed are at most ", most));
+      return kNone;
+    }
+    return field.get_ref<const json::array_t&>();
+  }
+
+ private:
+  void RefuseTypo(const std::string& key, std::span<const std::string_view> keys) {
+    if (!status_.ok() || std::find(keys.begin(), keys.end(), key) != keys.end()) return;
+    const auto nearest = NearestName(key, keys);
+    if (nearest && At(*nearest).is_null()) {
+      Report("", absl::StrCat("unknown key ", Quoted(key), KnownNames(key, keys)));
+    }
+  }
+
+  const json& object_;
+  const std::string path_;
+  const PassageOrigin& origin_;
+  absl::Status& status_;
+};
+
+// Whether `value` is a whole number in [0, most].
+bool IsCount(const json& value, int64_t most) {
+  return value.is_number_unsigned() && value.get<uint64_t>() <= static_cast<uint64_t>(most);
+}
+
+void ReadAliases(Fields& fields, Question& question) {
+  for (const json& alias : fields.List("aliases", kMaxListed)) {
+    if (!alias.is_string() || absl::StripAsciiWhitespace(alias.get<std::string>()).empty()) {
+      fields.Report(absl::StrCat("aliases[", question.aliases.size(), "]"),
+                    absl::StrCat("is ", Fields::Describe(alias), ", must be text"));
+      return;
+    }
+    question.aliases.push_back(alias.get<std::string>());
+  }
+}
+
+void ReadEvidence(Fields& fields, int64_t context_length, Question& question) {
+  for (const json& span : fields.List("evidence", kMaxListed)) {
+    const bool pair = span.is_array() && span.size() == 2 && IsCount(span[0], context_length) &&
+                      IsCount(span[1], context_length) &&
+                      span[0].get<int64_t>() < span[1].get<int64_t>();
+    if (!pair) {
+      fields.Report(absl::StrCat("evidence[", question.evidence.size(), "]"),
+                    absl::StrCat("is ", span.dump().substr(0, 60),
+                                 ", must be [start, end] with 0 <= start < end <= ", context_length,
+                                 ", the context's length in characters"));
+      return;
+    }
+    question.evidence.push_back({span[0].get<int64_t>(), span[1].get<int64_t>()});
+  }
+}
+
+Question ReadQuestion(const json& object, size_t index, const Passage& passage,
+                      int64_t context_length, const PassageOrigin& origin, absl::Status& status) {
+  Question question;
+  Fields fields(object, absl::StrCat("questions[", index, "]"), kQuestionKeys, origin, status);
+  fields.Name("question_id", &question.question_id);
+  if (question.question_id.empty()) {
+    question.question_id = absl::StrFormat("%s-%02d", passage.passage_id, index);
+  }
+  fields.Text("question", /*required=*/true, &question.question);
+  fields.Text("answer", /*required=*/true, &question.answer);
+  fields.Text("direction", /*required=*/false, &question.direction);
+  if (!question.direction.empty() && question.direction != kForward &&
+      question.direction != kReverse) {
+    fields.Report("direction",
+                  absl::StrCat("is ", Quoted(question.direction), ", must be forward or reverse"));
+  }
+  fields.Text("answer_type", /*required=*/false, &question.answer_type);
+  fields.Text("question_type", /*required=*/false, &question.question_type);
+  const json& hop = fields.At("hop");
+  if (IsCount(hop, kMaxHop)) {
+    question.hop = hop.get<int64_t>();
+  } else if (!hop.is_null()) {
+    fields.Report("hop", absl::StrCat("is ", Fields::Describe(hop),
+                                      ", must be a whole number from 0 to ", kMaxHop));
+  }
+  ReadAliases(fields, question);
+  ReadEvidence(fields, context_length, question);
+  return question;
+}
+
+// How deep brackets nest outside strings; the JSON need not be well formed.
+int NestingDepth(std::string_view text) {
+  int depth = 0;
+  int deepest = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '[' || c == '{')) {
+      deepest = std::max(deepest, ++depth);
+    } else if (!in_string && (c == ']' || c == '}')) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+// Parses the line's JSON.  A key given twice is an error: JSON leaves open which one counts.
+absl::StatusOr<json> ParseJson(std::string_view line, const PassageOrigin& origin) {
+  const auto error = [&](const std::string& what) {
+    return absl::InvalidArgumentError(absl::StrCat(origin.where, ": ", what));
+  };
+  if (const auto bad = InvalidUtf8At(line)) {
+    return error(absl::StrCat("byte ", *bad + 1, " of the line is not UTF-8"));
+  }
+  if (NestingDepth(line) > kMaxDepth) {
+    return error(absl::StrCat("brackets nest more than ", kMaxDepth, " deep"));
+  }
+  std::vector<std::set<std::string>> keys;
+  std::string twice;
+  const auto watch = [&](int, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end) keys.pop_back();
+    if (event == json::parse_event_t::key &&
+        !keys.back().insert(parsed.get<std::string>()).second) {
+      twice = parsed.get<std::string>();
+    }
+    return true;
+  };
+  try {
+    json value = json::parse(line, watch);
+    if (!twice.empty()) return error(absl::StrCat("key ", Quoted(twice), " is given twice"));
+    return value;
+  } catch (const json::parse_error& e) {
+    return error(absl::StrCat("is not valid JSON at byte ", e.byte, " of the line"));
+  } catch (const std::exception& e) {
+    return error(absl::StrCat("cannot be read as JSON: ", e.what()));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Passage> ParsePassage(std::string_view line, const PassageOrigin& origin) {
+  const absl::StatusOr<json> object = ParseJson(line, origin);
+  if (!object.ok()) return object.status();
+  absl::Status status;
+  Passage passage;
+  Fields fields(*object, "", kPassageKeys, origin, status);
+  passage.dataset = origin.dataset;
+  fields.Name("dataset", &passage.dataset);
+  fields.Name("passage_id", &passage.passage_id);
+  if (passage.passage_id.empty()) {
+    passage.passage_id = absl::StrFormat("%s-%03d", passage.dataset, origin.ordinal);
+  }
+  fields.Text("context", /*required=*/true, &passage.context);
+  const auto length = static_cast<int64_t>(CountCodePoints(passage.context));
+  const auto& questions = fields.List("questions", kMaxQuestions);
+  if (questions.empty()) fields.Report("questions", "has no element, must have at least one");
+  for (size_t i = 0; status.ok() && i < questions.size(); ++i) {
+    passage.questions.push_back(ReadQuestion(questions[i], i, passage, length, origin, status));
+  }
+  if (!status.ok()) return status;
+  return passage;
+}
+
+std::string FormatPassage(const Passage& passage) {
+  nlohmann::ordered_json line = {{"dataset", passage.dataset},
+                                 {"passage_id", passage.passage_id},
+                                 {"context", passage.context}};
+  auto& questions = line["questions"] = nlohmann::ordered_json::array();
+  for (const Question& question : passage.questions) {
+    auto evidence = nlohmann::ordered_json::array();
+    for (const Evidence& span : question.evidence) {
+      evidence.push_back(nlohmann::ordered_json::array({span.start, span.end}));
+    }
+    questions.push_back({{"question_id", question.question_id},
+                         {"question", question.question},
+                         {"answer", question.answer},
+                         {"aliases", question.aliases},
+                         {"direction", question.direction},
+                         {"answer_type", question.answer_type},
+                         {"question_type", question.question_type},
+                         {"hop", question.hop},
+                         {"evidence", std::move(evidence)}});
+  }
+  try {
+    return line.dump();
+  } catch (const std::exception&) {
+    std::abort();  // not UTF-8: ParsePassage and the generators let no such text through
+  }
+}
+
+}  // namespace kvscope::orchestrator
