@@ -10,6 +10,7 @@
 // Within a chunk the future starts at the chunk's length, as kvpress has it.
 #include <cmath>
 
+#include "services/inference/scorers/product.h"
 #include "services/inference/scorers/rotation.h"
 #include "services/inference/scorers/scorer.h"
 
@@ -57,8 +58,8 @@ class ExpectedAttention final : public Scorer {
     if (use_covariance_) {
       const RowMatrix centred = future.Rows(queries.rowwise() - mean);  // R(q - μ): RΣRᵀ at once
       const RowMatrix covariance =
-          centred.transpose() * centred / static_cast<float>(queries.rows());
-      const RowMatrix product = keys * covariance;
+          TransposedTimes(centred, centred) / static_cast<float>(queries.rows());
+      const RowMatrix product = TimesTransposed(keys, covariance);  // it is symmetric
       logits += product.cwiseProduct(keys).rowwise().sum() / (2.0f * dim);
     }
     const Eigen::VectorXd weights = (logits.array() - logits.maxCoeff()).exp().cast<double>();

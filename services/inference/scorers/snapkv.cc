@@ -11,6 +11,7 @@
 #include <cmath>
 #include <vector>
 
+#include "services/inference/scorers/product.h"
 #include "services/inference/scorers/rotation.h"
 #include "services/inference/scorers/scorer.h"
 
@@ -81,7 +82,7 @@ class SnapKv final : public Scorer {
     RowMatrix queries = layer.queries(q).bottomRows(window_size_);
     for (int w = 0; w < window_size_; ++w) queries.row(w) = window[w].Rows(queries.row(w));
     queries /= std::sqrt(static_cast<float>(layer.head_dim));
-    return MeanCausalSoftmax(queries * layer.keys(head).transpose());
+    return MeanCausalSoftmax(TimesTransposed(queries, layer.keys(head)));
   }
 
   const int window_size_;
