@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
-#include "services/orchestrator/store/status_macros.h"
+#include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 namespace {
@@ -35,7 +35,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   if (code != SQLITE_OK) return database->Error(code);
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, 5000);
-  KVSCOPE_TRY(database->Execute(
+  KVSCOPE_RETURN_IF_ERROR(database->Execute(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
       "PRAGMA temp_store = FILE; PRAGMA cache_size = -16384;"));
   return database;
@@ -65,7 +65,7 @@ absl::Status Database::Execute(const std::string& script) {
 }
 
 absl::Status Database::InTransaction(const std::function<absl::Status()>& body, bool exclusive) {
-  KVSCOPE_TRY(Execute(exclusive ? "BEGIN EXCLUSIVE" : "BEGIN IMMEDIATE"));
+  KVSCOPE_RETURN_IF_ERROR(Execute(exclusive ? "BEGIN EXCLUSIVE" : "BEGIN IMMEDIATE"));
   absl::Status status = body();
   if (status.ok()) status = Execute("COMMIT");
   // Some errors roll back by themselves, and ROLLBACK without a transaction is an error.

@@ -56,8 +56,9 @@ struct SweepRecord {
   std::string spec;
   SweepState state = SweepState::kChecking;
   std::string error;
-  std::string model;  // bytes of the caller; empty until checked
-  std::string device;
+  std::string model;         // bytes of the caller; empty until checked
+  std::string device;        // of the spec
+  std::string unit_device;   // as the check resolved it
   std::string code_version;  // of the worker that checked it
   int64_t create_time_ms = 0;
   int64_t end_time_ms = 0;  // 0: has not ended

@@ -3,7 +3,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
-#include "services/orchestrator/store/status_macros.h"
+#include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 namespace {
@@ -40,7 +40,8 @@ CREATE TABLE sweeps (
   state INTEGER NOT NULL,
   error TEXT NOT NULL DEFAULT '',
   model BLOB NOT NULL DEFAULT x'',
-  device TEXT NOT NULL,          -- what a worker must offer; 'auto': any
+  device TEXT NOT NULL,          -- of the spec; 'auto': any worker may check it
+  unit_device TEXT NOT NULL DEFAULT '',  -- what a worker must offer to lease its units
   code_version TEXT NOT NULL DEFAULT '',
   press_count INTEGER NOT NULL,
   ratio_count INTEGER NOT NULL,
@@ -176,8 +177,9 @@ absl::Status CheckOwner(Database& database, int64_t version) {
         absl::StrCat("store ", database.path(), " was written by a newer KVScope: its version is ",
                      version, ", this program supports versions up to ", kSchemaVersion));
   }
-  KVSCOPE_TRY_SET(const int64_t owner, database.Number("PRAGMA application_id"));
-  KVSCOPE_TRY_SET(const int64_t tables, database.Number("SELECT count(*) FROM sqlite_master"));
+  KVSCOPE_ASSIGN_OR_RETURN(const int64_t owner, database.Number("PRAGMA application_id"));
+  KVSCOPE_ASSIGN_OR_RETURN(const int64_t tables,
+                           database.Number("SELECT count(*) FROM sqlite_master"));
   if (owner != kApplicationId && (owner != 0 || tables != 0 || version != 0)) {
     return absl::InvalidArgumentError(absl::StrCat(
         database.path(), " is not a KVScope store: it is another program's SQLite database"));
@@ -189,11 +191,11 @@ absl::Status CheckOwner(Database& database, int64_t version) {
 
 absl::Status Migrate(Database& database) {
   const auto migrate = [&]() -> absl::Status {
-    KVSCOPE_TRY_SET(const int64_t version, database.Number("PRAGMA user_version"));
-    KVSCOPE_TRY(CheckOwner(database, version));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t version, database.Number("PRAGMA user_version"));
+    KVSCOPE_RETURN_IF_ERROR(CheckOwner(database, version));
     if (version == kSchemaVersion) return absl::OkStatus();
     for (int64_t next = version; next < kSchemaVersion; ++next) {
-      KVSCOPE_TRY(database.Execute(kMigrations[next]));
+      KVSCOPE_RETURN_IF_ERROR(database.Execute(kMigrations[next]));
     }
     return database.Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
                                          "; PRAGMA user_version = ", kSchemaVersion));

@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/orchestrator/store/schema.h"
-#include "services/orchestrator/store/status_macros.h"
 #include "services/orchestrator/store/vector_sum.h"
+#include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 
@@ -14,26 +14,27 @@ Store::Store(std::unique_ptr<FileLock> lock, std::unique_ptr<Database> writer,
     : lock_(std::move(lock)), writer_(std::move(writer)), reader_(std::move(reader)) {}
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
-  KVSCOPE_TRY_SET(std::unique_ptr<FileLock> lock,
-                  FileLock::Acquire(path + ".lock", absl::StrCat("store ", path)));
-  KVSCOPE_TRY_SET(std::unique_ptr<Database> writer, Database::Open(path));
-  KVSCOPE_TRY(Migrate(*writer));
-  KVSCOPE_TRY(RegisterVectorSum(*writer));
-  KVSCOPE_TRY_SET(std::unique_ptr<Database> reader, Database::Open(path));
-  KVSCOPE_TRY(RegisterVectorSum(*reader));
+  KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock,
+                           FileLock::Acquire(path + ".lock", absl::StrCat("store ", path)));
+  KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<Database> writer, Database::Open(path));
+  KVSCOPE_RETURN_IF_ERROR(Migrate(*writer));
+  KVSCOPE_RETURN_IF_ERROR(RegisterVectorSum(*writer));
+  KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<Database> reader, Database::Open(path));
+  KVSCOPE_RETURN_IF_ERROR(RegisterVectorSum(*reader));
   std::unique_ptr<Store> store(new Store(std::move(lock), std::move(writer), std::move(reader)));
-  KVSCOPE_TRY(store->Recover());
+  KVSCOPE_RETURN_IF_ERROR(store->Recover());
   return store;
 }
 
 absl::Status Store::Recover() {
   return Write([](Database& db) -> absl::Status {
-    KVSCOPE_TRY_SET(const int64_t leased, db.Number("SELECT count(*) FROM units WHERE state = 2"));
-    KVSCOPE_TRY_SET(const int64_t uploads,
-                    db.Number("SELECT count(*) FROM datasets WHERE digest IS NULL"));
-    if (uploads > 0) KVSCOPE_TRY(db.Run("DELETE FROM datasets WHERE digest IS NULL"));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t leased,
+                             db.Number("SELECT count(*) FROM units WHERE state = 2"));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t uploads,
+                             db.Number("SELECT count(*) FROM datasets WHERE digest IS NULL"));
+    if (uploads > 0) KVSCOPE_RETURN_IF_ERROR(db.Run("DELETE FROM datasets WHERE digest IS NULL"));
     if (leased == 0) return absl::OkStatus();
-    KVSCOPE_TRY(
+    KVSCOPE_RETURN_IF_ERROR(
         db.Run("INSERT INTO queue SELECT su.sweep, su.seq, su.unit FROM sweep_units su"
                " JOIN units u ON u.id = su.unit JOIN sweeps s ON s.id = su.sweep"
                " WHERE u.state = 2 AND s.state = 2"));

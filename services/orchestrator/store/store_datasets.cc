@@ -1,7 +1,7 @@
 // The store's data sets.
 #include "absl/strings/str_cat.h"
-#include "services/orchestrator/store/status_macros.h"
 #include "services/orchestrator/store/store.h"
+#include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 namespace {
@@ -19,7 +19,7 @@ StoredDataset ReadDataset(const Statement& row) {
 
 absl::StatusOr<StoredDataset> Find(Database& db, const std::string& digest) {
   Statement find = db.Prepare(kFind);
-  KVSCOPE_TRY_SET(const bool found, find.Bind(digest).Step());
+  KVSCOPE_ASSIGN_OR_RETURN(const bool found, find.Bind(digest).Step());
   if (!found) return absl::NotFoundError(absl::StrCat("no data set has the digest ", digest));
   return ReadDataset(find);
 }
@@ -28,8 +28,8 @@ absl::StatusOr<StoredDataset> Find(Database& db, const std::string& digest) {
 
 absl::StatusOr<int64_t> Store::BeginDataset(const std::string& name) {
   int64_t upload = 0;
-  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
-    KVSCOPE_TRY(db.Run("INSERT INTO datasets (name) VALUES (?1)", name));
+  KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
+    KVSCOPE_RETURN_IF_ERROR(db.Run("INSERT INTO datasets (name) VALUES (?1)", name));
     upload = db.last_row_id();
     return absl::OkStatus();
   }));
@@ -38,14 +38,14 @@ absl::StatusOr<int64_t> Store::BeginDataset(const std::string& name) {
 
 absl::Status Store::AddPassages(int64_t upload, std::span<const StoredPassage> passages) {
   return Write([&](Database& db) -> absl::Status {
-    KVSCOPE_TRY_SET(int64_t position,
-                    db.Number("SELECT passage_count FROM datasets WHERE id = ?1", upload));
+    KVSCOPE_ASSIGN_OR_RETURN(int64_t position,
+                             db.Number("SELECT passage_count FROM datasets WHERE id = ?1", upload));
     int64_t questions = 0;
     Statement insert = db.Prepare("INSERT INTO passages VALUES (?1, ?2, ?3, ?4, ?5)");
     for (const StoredPassage& passage : passages) {
       insert.Reset();
       insert.Bind(upload, position++, passage.passage_id, passage.question_count, passage.body);
-      KVSCOPE_TRY(insert.Run());
+      KVSCOPE_RETURN_IF_ERROR(insert.Run());
       questions += passage.question_count;
     }
     return db.Run(
@@ -57,16 +57,18 @@ absl::Status Store::AddPassages(int64_t upload, std::span<const StoredPassage> p
 
 absl::StatusOr<StoredDataset> Store::FinishDataset(int64_t upload, const std::string& digest) {
   StoredDataset dataset;
-  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
+  KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
     absl::StatusOr<StoredDataset> found = Find(db, digest);
     if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
     if (found.ok()) {
-      KVSCOPE_TRY(db.Run("DELETE FROM datasets WHERE id = ?1 AND digest IS NULL", upload));
+      KVSCOPE_RETURN_IF_ERROR(
+          db.Run("DELETE FROM datasets WHERE id = ?1 AND digest IS NULL", upload));
     } else {
-      KVSCOPE_TRY(db.Run("UPDATE datasets SET digest = ?2 WHERE id = ?1", upload, digest));
+      KVSCOPE_RETURN_IF_ERROR(
+          db.Run("UPDATE datasets SET digest = ?2 WHERE id = ?1", upload, digest));
       found = Find(db, digest);
     }
-    KVSCOPE_TRY_SET(dataset, std::move(found));
+    KVSCOPE_ASSIGN_OR_RETURN(dataset, std::move(found));
     return absl::OkStatus();
   }));
   return dataset;
@@ -93,7 +95,7 @@ absl::StatusOr<std::vector<StoredPassage>> Store::ReadPassages(int64_t dataset, 
   std::vector<StoredPassage> passages;
   int64_t bytes = 0;
   while (true) {
-    KVSCOPE_TRY_SET(const bool more, select.Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
     if (!more) return passages;
     StoredPassage passage{
         .passage_id = select.Text(0), .question_count = select.Int(1), .body = select.Text(2)};
@@ -111,7 +113,7 @@ absl::StatusOr<std::vector<StoredDataset>> Store::SweepDatasets(int64_t sweep_ro
   select.Bind(sweep_row);
   std::vector<StoredDataset> datasets;
   while (true) {
-    KVSCOPE_TRY_SET(const bool more, select.Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
     if (!more) return datasets;
     datasets.push_back(ReadDataset(select));
   }

@@ -2,10 +2,10 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "services/orchestrator/store/status_macros.h"
 #include "services/orchestrator/store/store.h"
 #include "services/orchestrator/store/unit_state.h"
 #include "services/orchestrator/store/vector_sum.h"
+#include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 namespace {
@@ -45,7 +45,7 @@ absl::Status WriteCells(Database& db, int64_t unit, const std::vector<CellRow>& 
                 row.context_tokens, row.kept_bytes, row.full_bytes, row.eviction_rate,
                 row.evicted_share, row.kept_pairs, row.full_pairs, row.empty_heads,
                 row.evicted_share_layer, row.eviction_rate_layer);
-    KVSCOPE_TRY(insert.Run());
+    KVSCOPE_RETURN_IF_ERROR(insert.Run());
   }
   return absl::OkStatus();
 }
@@ -61,14 +61,14 @@ absl::Status WriteAnswers(Database& db, int64_t unit, const std::vector<AnswerRo
                 row.ger, row.ger_layer_mean, row.consensus_mean, row.agreement_max,
                 row.generated_consensus_mean, row.generated_agreement_max, row.answer_mass_mean,
                 row.ger_layer, row.consensus_layer, row.agreement_layer);
-    KVSCOPE_TRY(insert.Run());
+    KVSCOPE_RETURN_IF_ERROR(insert.Run());
   }
   return absl::OkStatus();
 }
 
 absl::Status WriteHeatmaps(Database& db, int64_t unit, const std::vector<HeatmapRow>& rows) {
   for (const HeatmapRow& row : rows) {
-    KVSCOPE_TRY(db.Run(
+    KVSCOPE_RETURN_IF_ERROR(db.Run(
         "INSERT INTO heatmaps (unit, passage, press, ratio, layers, kv_heads, keep_bits, tokens,"
         " answer_tokens, question) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         unit, row.place.passage, row.place.press, row.place.ratio, row.layers, row.kv_heads,
@@ -158,7 +158,7 @@ absl::StatusOr<int64_t> NextDone(Database& db, int64_t sweep_row, int64_t seq, S
       " FROM sweep_units su JOIN units u ON u.id = su.unit JOIN sweep_datasets d"
       " ON d.sweep = su.sweep AND d.ordinal = su.dataset_ordinal"
       " WHERE su.sweep = ?1 AND su.seq >= ?2 AND u.state = 3 ORDER BY su.seq LIMIT 1");
-  KVSCOPE_TRY_SET(const bool found, select.Bind(sweep_row, seq).Step());
+  KVSCOPE_ASSIGN_OR_RETURN(const bool found, select.Bind(sweep_row, seq).Step());
   if (!found) return 0;
   slice = {.seq = select.Int(1),
            .dataset_ordinal = static_cast<int>(select.Int(2)),
@@ -174,7 +174,7 @@ absl::Status AppendAnswers(Database& db, int64_t unit, const SliceInfo& slice, i
   const RowPlace& after = cursor.after;
   select.Bind(unit, after.passage, after.press, after.ratio, after.question, limit);
   while (true) {
-    KVSCOPE_TRY_SET(const bool more, select.Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
     if (!more) return absl::OkStatus();
     answers.push_back({slice, ReadAnswer(select), ReadCell(select)});
     cursor.after = answers.back().answer.place;
@@ -186,17 +186,17 @@ absl::Status AppendAnswers(Database& db, int64_t unit, const SliceInfo& slice, i
 absl::StatusOr<bool> Store::CommitResult(const std::string& key, int64_t token,
                                          const UnitResult& result, int64_t now_ms) {
   bool accepted = false;
-  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
-    KVSCOPE_TRY_SET(
+  KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
+    KVSCOPE_ASSIGN_OR_RETURN(
         const int64_t unit,
         db.Number("SELECT id FROM units WHERE key = ?1 AND token = ?2 AND state = 2", key, token));
     if (unit == 0) return absl::OkStatus();
-    KVSCOPE_TRY(ExplainDuplicate(WriteCells(db, unit, result.cells), key));
-    KVSCOPE_TRY(ExplainDuplicate(WriteAnswers(db, unit, result.answers), key));
-    KVSCOPE_TRY(WriteHeatmaps(db, unit, result.heatmaps));
-    KVSCOPE_TRY(WriteSums(db, unit));
-    KVSCOPE_TRY(ChangeState(db, unit, UnitState::kLeased, UnitState::kDone));
-    KVSCOPE_TRY(EndFinishedSweeps(db, unit, now_ms));
+    KVSCOPE_RETURN_IF_ERROR(ExplainDuplicate(WriteCells(db, unit, result.cells), key));
+    KVSCOPE_RETURN_IF_ERROR(ExplainDuplicate(WriteAnswers(db, unit, result.answers), key));
+    KVSCOPE_RETURN_IF_ERROR(WriteHeatmaps(db, unit, result.heatmaps));
+    KVSCOPE_RETURN_IF_ERROR(WriteSums(db, unit));
+    KVSCOPE_RETURN_IF_ERROR(ChangeState(db, unit, UnitState::kLeased, UnitState::kDone));
+    KVSCOPE_RETURN_IF_ERROR(EndFinishedSweeps(db, unit, now_ms));
     accepted = true;
     return absl::OkStatus();
   }));
@@ -209,11 +209,11 @@ absl::StatusOr<std::vector<StoredAnswer>> Store::ReadAnswers(int64_t sweep_row, 
   std::vector<StoredAnswer> answers;
   while (static_cast<int64_t>(answers.size()) < limit) {
     SliceInfo slice;
-    KVSCOPE_TRY_SET(const int64_t unit, NextDone(*reader_, sweep_row, cursor.seq, slice));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t unit, NextDone(*reader_, sweep_row, cursor.seq, slice));
     if (unit == 0) break;
     if (slice.seq != cursor.seq) cursor = {.seq = slice.seq};
     const int64_t room = limit - static_cast<int64_t>(answers.size());
-    KVSCOPE_TRY(AppendAnswers(*reader_, unit, slice, room, cursor, answers));
+    KVSCOPE_RETURN_IF_ERROR(AppendAnswers(*reader_, unit, slice, room, cursor, answers));
     if (static_cast<int64_t>(answers.size()) < limit) cursor = {.seq = slice.seq + 1};
   }
   return answers;
@@ -224,13 +224,13 @@ absl::StatusOr<std::optional<StoredHeatmap>> Store::ReadHeatmap(int64_t sweep_ro
   absl::MutexLock lock(&read_mutex_);
   while (true) {
     SliceInfo slice;
-    KVSCOPE_TRY_SET(const int64_t unit, NextDone(*reader_, sweep_row, cursor.seq, slice));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t unit, NextDone(*reader_, sweep_row, cursor.seq, slice));
     if (unit == 0) return std::nullopt;
     if (slice.seq != cursor.seq) cursor = {.seq = slice.seq};
     Statement select = reader_->Prepare(
         "SELECT id, passage, press, ratio, layers, kv_heads, keep_bits, tokens, answer_tokens,"
         " question FROM heatmaps WHERE unit = ?1 AND id > ?2 ORDER BY id LIMIT 1");
-    KVSCOPE_TRY_SET(const bool found, select.Bind(unit, cursor.after).Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool found, select.Bind(unit, cursor.after).Step());
     if (!found) {
       cursor = {.seq = slice.seq + 1};
       continue;
@@ -266,7 +266,7 @@ absl::StatusOr<std::vector<CellSummary>> Store::SummarizeCells(int64_t sweep_row
   select.Bind(sweep_row, dataset_ordinal, regime);
   std::vector<CellSummary> cells;
   while (true) {
-    KVSCOPE_TRY_SET(const bool more, select.Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
     if (!more) return cells;
     CellSummary cell;
     cell.press = static_cast<int>(select.Int(0));

@@ -1,14 +1,14 @@
 // The store's sweeps: creating, planning, ending, deleting and listing them.
 #include "absl/strings/str_cat.h"
-#include "services/orchestrator/store/status_macros.h"
 #include "services/orchestrator/store/store.h"
 #include "services/orchestrator/store/unit_state.h"
+#include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 namespace {
 
 constexpr char kColumns[] =
-    "SELECT s.id, s.sweep_id, s.name, s.spec, s.state, s.error, s.model, s.device,"
+    "SELECT s.id, s.sweep_id, s.name, s.spec, s.state, s.error, s.model, s.device, s.unit_device,"
     " s.code_version, s.create_time_ms, s.end_time_ms, s.units_total, s.units_done,"
     " s.units_failed, s.units_reused, s.streams_total, s.streams_done,"
     " (SELECT count(*) FROM units u INDEXED BY units_leased JOIN sweep_units su"
@@ -25,23 +25,24 @@ SweepRecord ReadSweep(const Statement& row) {
   sweep.error = row.Text(5);
   sweep.model = row.Text(6);
   sweep.device = row.Text(7);
-  sweep.code_version = row.Text(8);
-  sweep.create_time_ms = row.Int(9);
-  sweep.end_time_ms = row.Int(10);
-  sweep.units_total = row.Int(11);
-  sweep.units_done = row.Int(12);
-  sweep.units_failed = row.Int(13);
-  sweep.units_reused = row.Int(14);
-  sweep.streams_total = row.Int(15);
-  sweep.streams_done = row.Int(16);
-  sweep.units_running = row.Int(17);
+  sweep.unit_device = row.Text(8);
+  sweep.code_version = row.Text(9);
+  sweep.create_time_ms = row.Int(10);
+  sweep.end_time_ms = row.Int(11);
+  sweep.units_total = row.Int(12);
+  sweep.units_done = row.Int(13);
+  sweep.units_failed = row.Int(14);
+  sweep.units_reused = row.Int(15);
+  sweep.streams_total = row.Int(16);
+  sweep.streams_done = row.Int(17);
+  sweep.units_running = row.Int(18);
   return sweep;
 }
 
 absl::StatusOr<std::vector<SweepRecord>> ReadSweeps(Statement& select) {
   std::vector<SweepRecord> sweeps;
   while (true) {
-    KVSCOPE_TRY_SET(const bool more, select.Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
     if (!more) return sweeps;
     sweeps.push_back(ReadSweep(select));
   }
@@ -49,7 +50,7 @@ absl::StatusOr<std::vector<SweepRecord>> ReadSweeps(Statement& select) {
 
 absl::StatusOr<SweepRecord> FindById(Database& db, const std::string& sweep_id) {
   Statement select = db.Prepare(absl::StrCat(kColumns, "WHERE s.sweep_id = ?1"));
-  KVSCOPE_TRY_SET(const bool found, select.Bind(sweep_id).Step());
+  KVSCOPE_ASSIGN_OR_RETURN(const bool found, select.Bind(sweep_id).Step());
   if (!found) return absl::NotFoundError(absl::StrCat("no sweep has the id ", sweep_id));
   return ReadSweep(select);
 }
@@ -62,10 +63,10 @@ absl::StatusOr<bool> Repeated(Database& db, const std::string& request_id,
   if (request_id.empty()) return false;
   Statement find =
       db.Prepare("SELECT action, digest, sweep_id FROM requests WHERE request_id = ?1");
-  KVSCOPE_TRY_SET(const bool found, find.Bind(request_id).Step());
+  KVSCOPE_ASSIGN_OR_RETURN(const bool found, find.Bind(request_id).Step());
   if (!found) {
-    KVSCOPE_TRY(db.Run("INSERT INTO requests VALUES (?1, ?2, ?3, ?4)", request_id, action, digest,
-                       sweep_id));
+    KVSCOPE_RETURN_IF_ERROR(db.Run("INSERT INTO requests VALUES (?1, ?2, ?3, ?4)", request_id,
+                                   action, digest, sweep_id));
     return false;
   }
   const bool same_sweep = action == "create" || find.Text(2) == sweep_id;
@@ -86,7 +87,7 @@ bool DeletedBefore(Database& db, const std::string& request_id) {
 }
 
 absl::StatusOr<int64_t> CheckingRow(Database& db, const std::string& sweep_id) {
-  KVSCOPE_TRY_SET(const SweepRecord sweep, FindById(db, sweep_id));
+  KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, FindById(db, sweep_id));
   if (sweep.state == SweepState::kChecking) return sweep.row;
   return absl::FailedPreconditionError(
       absl::StrCat("sweep ", sweep_id, " is no longer being checked"));
@@ -100,13 +101,14 @@ absl::Status Orphan(Database& db, int64_t row) {
 // Units that were set aside get new attempts, in every sweep that has them.
 absl::Status RetryFailedUnits(Database& db, int64_t row) {
   while (true) {
-    KVSCOPE_TRY_SET(const int64_t unit,
-                    db.Number("SELECT u.id FROM sweep_units su JOIN units u ON u.id = su.unit"
-                              " WHERE su.sweep = ?1 AND u.state = 4 LIMIT 1",
-                              row));
+    KVSCOPE_ASSIGN_OR_RETURN(
+        const int64_t unit,
+        db.Number("SELECT u.id FROM sweep_units su JOIN units u ON u.id = su.unit"
+                  " WHERE su.sweep = ?1 AND u.state = 4 LIMIT 1",
+                  row));
     if (unit == 0) return absl::OkStatus();
-    KVSCOPE_TRY(db.Run("UPDATE units SET attempts = 0 WHERE id = ?1", unit));
-    KVSCOPE_TRY(ChangeState(db, unit, UnitState::kFailed, UnitState::kPending));
+    KVSCOPE_RETURN_IF_ERROR(db.Run("UPDATE units SET attempts = 0 WHERE id = ?1", unit));
+    KVSCOPE_RETURN_IF_ERROR(ChangeState(db, unit, UnitState::kFailed, UnitState::kPending));
   }
 }
 
@@ -114,23 +116,23 @@ absl::Status RetryFailedUnits(Database& db, int64_t row) {
 
 absl::StatusOr<SweepRecord> Store::CreateSweep(const NewSweep& sweep) {
   SweepRecord record;
-  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
+  KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
     std::string sweep_id = sweep.sweep_id;
-    KVSCOPE_TRY_SET(const bool repeated,
-                    Repeated(db, sweep.request_id, "create", sweep.spec_digest, sweep_id));
+    KVSCOPE_ASSIGN_OR_RETURN(const bool repeated,
+                             Repeated(db, sweep.request_id, "create", sweep.spec_digest, sweep_id));
     if (!repeated) {
-      KVSCOPE_TRY(db.Run(
+      KVSCOPE_RETURN_IF_ERROR(db.Run(
           "INSERT INTO sweeps (sweep_id, name, spec, state, device, press_count, ratio_count,"
           " create_time_ms) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7)",
           sweep_id, sweep.name, sweep.spec, sweep.device, sweep.press_count, sweep.ratio_count,
           sweep.create_time_ms));
       const int64_t row = db.last_row_id();
       for (size_t i = 0; i < sweep.datasets.size(); ++i) {
-        KVSCOPE_TRY(db.Run("INSERT INTO sweep_datasets VALUES (?1, ?2, ?3)", row,
-                           static_cast<int64_t>(i), sweep.datasets[i]));
+        KVSCOPE_RETURN_IF_ERROR(db.Run("INSERT INTO sweep_datasets VALUES (?1, ?2, ?3)", row,
+                                       static_cast<int64_t>(i), sweep.datasets[i]));
       }
     }
-    KVSCOPE_TRY_SET(record, FindById(db, sweep_id));
+    KVSCOPE_ASSIGN_OR_RETURN(record, FindById(db, sweep_id));
     return absl::OkStatus();
   }));
   return record;
@@ -139,7 +141,7 @@ absl::StatusOr<SweepRecord> Store::CreateSweep(const NewSweep& sweep) {
 absl::Status Store::FailCheck(const std::string& sweep_id, const std::string& error,
                               int64_t now_ms) {
   return Write([&](Database& db) -> absl::Status {
-    KVSCOPE_TRY_SET(const int64_t row, CheckingRow(db, sweep_id));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t row, CheckingRow(db, sweep_id));
     return db.Run("UPDATE sweeps SET state = 4, error = ?2, end_time_ms = ?3 WHERE id = ?1", row,
                   error, now_ms);
   });
@@ -148,11 +150,11 @@ absl::Status Store::FailCheck(const std::string& sweep_id, const std::string& er
 absl::Status Store::BeginPlan(const std::string& sweep_id, const std::string& model,
                               const std::string& device, const std::string& code_version) {
   return Write([&](Database& db) -> absl::Status {
-    KVSCOPE_TRY_SET(const int64_t row, CheckingRow(db, sweep_id));
-    KVSCOPE_TRY(Orphan(db, row));
-    KVSCOPE_TRY(db.Run("DELETE FROM sweep_units WHERE sweep = ?1", row));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t row, CheckingRow(db, sweep_id));
+    KVSCOPE_RETURN_IF_ERROR(Orphan(db, row));
+    KVSCOPE_RETURN_IF_ERROR(db.Run("DELETE FROM sweep_units WHERE sweep = ?1", row));
     return db.Run(
-        "UPDATE sweeps SET model = ?2, device = ?3, code_version = ?4, units_total = 0,"
+        "UPDATE sweeps SET model = ?2, unit_device = ?3, code_version = ?4, units_total = 0,"
         " units_done = 0, units_failed = 0, streams_total = 0, streams_done = 0 WHERE id = ?1",
         row, model, device, code_version);
   });
@@ -161,12 +163,13 @@ absl::Status Store::BeginPlan(const std::string& sweep_id, const std::string& mo
 absl::Status Store::AddUnits(const std::string& sweep_id, int64_t first_seq,
                              std::span<const PlannedUnit> units) {
   return Write([&](Database& db) -> absl::Status {
-    KVSCOPE_TRY_SET(const int64_t row, CheckingRow(db, sweep_id));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t row, CheckingRow(db, sweep_id));
     int64_t seq = first_seq;
     for (const PlannedUnit& unit : units) {
-      KVSCOPE_TRY(db.Run("INSERT INTO units (key, streams) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                         unit.key, unit.streams));
-      KVSCOPE_TRY(db.Run(
+      KVSCOPE_RETURN_IF_ERROR(
+          db.Run("INSERT INTO units (key, streams) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                 unit.key, unit.streams));
+      KVSCOPE_RETURN_IF_ERROR(db.Run(
           "INSERT INTO sweep_units SELECT ?1, ?2, id, ?4, ?5, ?6, ?7 FROM units WHERE key = ?3",
           row, seq++, unit.key, unit.dataset_ordinal, unit.regime, unit.first_passage,
           unit.passage_count));
@@ -177,25 +180,25 @@ absl::Status Store::AddUnits(const std::string& sweep_id, int64_t first_seq,
 
 absl::Status Store::FinishPlan(const std::string& sweep_id, int64_t now_ms) {
   return Write([&](Database& db) -> absl::Status {
-    KVSCOPE_TRY_SET(const int64_t row, CheckingRow(db, sweep_id));
-    KVSCOPE_TRY(RetryFailedUnits(db, row));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t row, CheckingRow(db, sweep_id));
+    KVSCOPE_RETURN_IF_ERROR(RetryFailedUnits(db, row));
     // Of an earlier plan of this sweep, done units are orphans here: they are not reused, but its.
     Statement count = db.Prepare(
         "SELECT count(*), total(u.streams), count(*) FILTER (WHERE u.state = 3),"
         " total(u.streams) FILTER (WHERE u.state = 3), count(*) FILTER"
         " (WHERE u.state = 3 AND NOT EXISTS (SELECT 1 FROM orphans o WHERE o.unit = u.id))"
         " FROM sweep_units su JOIN units u ON u.id = su.unit WHERE su.sweep = ?1");
-    KVSCOPE_TRY_SET(const bool any, count.Bind(row).Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool any, count.Bind(row).Step());
     if (!any) return absl::InternalError("an aggregate without a row");
     const int64_t total = count.Int(0);
     const int64_t done = count.Int(2);
-    KVSCOPE_TRY(
+    KVSCOPE_RETURN_IF_ERROR(
         db.Run("UPDATE sweeps SET state = ?2, end_time_ms = ?3, error = '', units_total = ?4,"
                " streams_total = ?5, units_done = ?6, streams_done = ?7,"
                " units_reused = max(units_reused, ?8), units_failed = 0 WHERE id = ?1",
                row, total == done ? 3 : 2, total == done ? now_ms : 0, total, count.Int(1), done,
                count.Int(3), count.Int(4)));
-    KVSCOPE_TRY(db.Run(
+    KVSCOPE_RETURN_IF_ERROR(db.Run(
         "DELETE FROM orphans WHERE unit IN (SELECT unit FROM sweep_units WHERE sweep = ?1)", row));
     return db.Run(
         "INSERT INTO queue SELECT su.sweep, su.seq, su.unit FROM sweep_units su"
@@ -208,14 +211,14 @@ absl::StatusOr<std::vector<RevokedLease>> Store::CancelSweep(const std::string& 
                                                              const std::string& request_id,
                                                              int64_t now_ms) {
   std::vector<RevokedLease> revoked;
-  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
+  KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
     std::string id = sweep_id;
-    KVSCOPE_TRY_SET(const SweepRecord sweep, FindById(db, id));
-    KVSCOPE_TRY_SET(const bool repeated, Repeated(db, request_id, "cancel", "", id));
+    KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, FindById(db, id));
+    KVSCOPE_ASSIGN_OR_RETURN(const bool repeated, Repeated(db, request_id, "cancel", "", id));
     if (repeated || Ended(sweep.state)) return absl::OkStatus();
-    KVSCOPE_TRY(
+    KVSCOPE_RETURN_IF_ERROR(
         db.Run("UPDATE sweeps SET state = 5, end_time_ms = ?2 WHERE id = ?1", sweep.row, now_ms));
-    KVSCOPE_TRY(db.Run("DELETE FROM queue WHERE sweep = ?1", sweep.row));
+    KVSCOPE_RETURN_IF_ERROR(db.Run("DELETE FROM queue WHERE sweep = ?1", sweep.row));
     Statement leased = db.Prepare(
         "SELECT u.key, u.token, u.worker FROM units u INDEXED BY units_leased WHERE u.state = 2"
         " AND EXISTS (SELECT 1 FROM sweep_units a WHERE a.unit = u.id AND a.sweep = ?1)"
@@ -223,12 +226,12 @@ absl::StatusOr<std::vector<RevokedLease>> Store::CancelSweep(const std::string& 
         "                 WHERE b.unit = u.id AND s.state = 2)");
     leased.Bind(sweep.row);
     while (true) {
-      KVSCOPE_TRY_SET(const bool more, leased.Step());
+      KVSCOPE_ASSIGN_OR_RETURN(const bool more, leased.Step());
       if (!more) break;
       revoked.push_back({leased.Text(0), leased.Int(1), leased.Text(2)});
     }
     for (const RevokedLease& lease : revoked) {
-      KVSCOPE_TRY(db.Run(
+      KVSCOPE_RETURN_IF_ERROR(db.Run(
           "UPDATE units SET state = 1, attempts = max(attempts - 1, 0) WHERE key = ?1", lease.key));
     }
     return absl::OkStatus();
@@ -239,8 +242,8 @@ absl::StatusOr<std::vector<RevokedLease>> Store::CancelSweep(const std::string& 
 absl::Status Store::ResumeSweep(const std::string& sweep_id, const std::string& request_id) {
   return Write([&](Database& db) -> absl::Status {
     std::string id = sweep_id;
-    KVSCOPE_TRY_SET(const SweepRecord sweep, FindById(db, id));
-    KVSCOPE_TRY_SET(const bool repeated, Repeated(db, request_id, "resume", "", id));
+    KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, FindById(db, id));
+    KVSCOPE_ASSIGN_OR_RETURN(const bool repeated, Repeated(db, request_id, "resume", "", id));
     const bool resumable =
         sweep.state == SweepState::kFailed || sweep.state == SweepState::kCancelled;
     if (repeated || !resumable) return absl::OkStatus();
@@ -255,32 +258,33 @@ absl::Status Store::DeleteSweep(const std::string& sweep_id, const std::string& 
     const absl::StatusOr<SweepRecord> found = FindById(db, id);
     if (!found.ok()) return DeletedBefore(db, request_id) ? absl::OkStatus() : found.status();
     const SweepRecord& sweep = *found;
-    KVSCOPE_TRY_SET(const bool repeated, Repeated(db, request_id, "delete", "", id));
+    KVSCOPE_ASSIGN_OR_RETURN(const bool repeated, Repeated(db, request_id, "delete", "", id));
     if (repeated) return absl::OkStatus();
     if (!Ended(sweep.state)) {
       return absl::FailedPreconditionError(
           absl::StrCat("sweep ", id, " has not ended: cancel it before deleting it"));
     }
-    KVSCOPE_TRY(Orphan(db, sweep.row));
+    KVSCOPE_RETURN_IF_ERROR(Orphan(db, sweep.row));
     return db.Run("DELETE FROM sweeps WHERE id = ?1", sweep.row);
   });
 }
 
 absl::StatusOr<int64_t> Store::CollectOrphans(int64_t limit) {
   int64_t looked_at = 0;
-  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
-    KVSCOPE_TRY_SET(const int64_t checking,
-                    db.Number("SELECT count(*) FROM sweeps WHERE state = 1"));
-    KVSCOPE_TRY_SET(const int64_t last,
-                    db.Number("SELECT max(unit) FROM (SELECT unit FROM orphans ORDER BY unit"
-                              " LIMIT ?1)",
-                              limit));
+  KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t checking,
+                             db.Number("SELECT count(*) FROM sweeps WHERE state = 1"));
+    KVSCOPE_ASSIGN_OR_RETURN(
+        const int64_t last,
+        db.Number("SELECT max(unit) FROM (SELECT unit FROM orphans ORDER BY unit"
+                  " LIMIT ?1)",
+                  limit));
     if (checking > 0 || last == 0) return absl::OkStatus();
-    KVSCOPE_TRY(
+    KVSCOPE_RETURN_IF_ERROR(
         db.Run("DELETE FROM units WHERE id IN (SELECT unit FROM orphans WHERE unit <= ?1)"
                " AND NOT EXISTS (SELECT 1 FROM sweep_units su WHERE su.unit = units.id)",
                last));
-    KVSCOPE_TRY(db.Run("DELETE FROM orphans WHERE unit <= ?1", last));
+    KVSCOPE_RETURN_IF_ERROR(db.Run("DELETE FROM orphans WHERE unit <= ?1", last));
     looked_at = db.changed_rows();
     return absl::OkStatus();
   }));
@@ -293,7 +297,7 @@ absl::StatusOr<SweepRecord> Store::FindSweep(const std::string& id_or_name) {
   if (by_id.ok() || !absl::IsNotFound(by_id.status())) return by_id;
   Statement select = reader_->Prepare(absl::StrCat(kColumns, "WHERE s.name = ?1 LIMIT 2"));
   select.Bind(id_or_name);
-  KVSCOPE_TRY_SET(std::vector<SweepRecord> named, ReadSweeps(select));
+  KVSCOPE_ASSIGN_OR_RETURN(std::vector<SweepRecord> named, ReadSweeps(select));
   if (named.size() == 1) return std::move(named.front());
   if (named.empty()) {
     return absl::NotFoundError(absl::StrCat("no sweep has the id or name \"", id_or_name, "\""));

@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "services/orchestrator/store/status_macros.h"
 #include "services/orchestrator/store/store.h"
 #include "services/orchestrator/store/unit_state.h"
+#include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 namespace {
@@ -12,12 +12,12 @@ namespace {
 // The oldest running sweep with queued units that the worker can do; 0 if there is none.
 absl::StatusOr<int64_t> SweepFor(Database& db, const LeaseRequest& request) {
   Statement sweeps = db.Prepare(
-      "SELECT s.id, s.device FROM sweeps s INDEXED BY sweeps_active WHERE s.state = 2"
+      "SELECT s.id, s.unit_device FROM sweeps s INDEXED BY sweeps_active WHERE s.state = 2"
       " AND s.state IN (1, 2) AND s.code_version = ?1"
       " AND EXISTS (SELECT 1 FROM queue q WHERE q.sweep = s.id) ORDER BY s.id");
   sweeps.Bind(request.code_version);
   while (true) {
-    KVSCOPE_TRY_SET(const bool more, sweeps.Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, sweeps.Step());
     if (!more) return 0;
     const auto& devices = request.devices;
     if (std::find(devices.begin(), devices.end(), sweeps.Text(1)) != devices.end()) {
@@ -33,7 +33,7 @@ absl::StatusOr<LeasedUnit> ReadLease(Database& db, int64_t unit, int64_t sweep, 
       " FROM sweep_units su JOIN units u ON u.id = su.unit JOIN sweeps s ON s.id = su.sweep"
       " JOIN sweep_datasets d ON d.sweep = su.sweep AND d.ordinal = su.dataset_ordinal"
       " WHERE u.id = ?1 AND su.sweep = ?2 AND su.seq = ?3");
-  KVSCOPE_TRY_SET(const bool found, select.Bind(unit, sweep, seq).Step());
+  KVSCOPE_ASSIGN_OR_RETURN(const bool found, select.Bind(unit, sweep, seq).Step());
   if (!found) return absl::InternalError("a queued unit belongs to no sweep");
   return LeasedUnit{.key = select.Text(0),
                     .token = select.Int(1),
@@ -59,22 +59,22 @@ absl::StatusOr<int64_t> HeldUnit(Database& db, const std::string& key, int64_t t
 
 absl::StatusOr<std::optional<LeasedUnit>> Store::LeaseNext(const LeaseRequest& request) {
   std::optional<LeasedUnit> lease;
-  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
-    KVSCOPE_TRY_SET(const int64_t sweep, SweepFor(db, request));
+  KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t sweep, SweepFor(db, request));
     if (sweep == 0) return absl::OkStatus();
     int64_t seq = 0, unit = 0;
     {
       Statement first = db.Prepare("SELECT seq, unit FROM queue WHERE sweep = ?1 ORDER BY seq");
-      KVSCOPE_TRY_SET(const bool found, first.Bind(sweep).Step());
+      KVSCOPE_ASSIGN_OR_RETURN(const bool found, first.Bind(sweep).Step());
       if (!found) return absl::InternalError("the queue emptied itself");
       seq = first.Int(0);
       unit = first.Int(1);
     }
-    KVSCOPE_TRY(ChangeState(db, unit, UnitState::kPending, UnitState::kLeased));
-    KVSCOPE_TRY(db.Run(
+    KVSCOPE_RETURN_IF_ERROR(ChangeState(db, unit, UnitState::kPending, UnitState::kLeased));
+    KVSCOPE_RETURN_IF_ERROR(db.Run(
         "UPDATE units SET token = token + 1, attempts = attempts + 1, worker = ?2 WHERE id = ?1",
         unit, request.worker));
-    KVSCOPE_TRY_SET(lease, ReadLease(db, unit, sweep, seq));
+    KVSCOPE_ASSIGN_OR_RETURN(lease, ReadLease(db, unit, sweep, seq));
     return absl::OkStatus();
   }));
   return lease;
@@ -83,23 +83,25 @@ absl::StatusOr<std::optional<LeasedUnit>> Store::LeaseNext(const LeaseRequest& r
 absl::StatusOr<ReleaseOutcome> Store::ReleaseLease(const std::string& key, int64_t token,
                                                    const Release& release, int64_t now_ms) {
   ReleaseOutcome outcome = ReleaseOutcome::kStale;
-  KVSCOPE_TRY(Write([&](Database& db) -> absl::Status {
+  KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
     outcome = ReleaseOutcome::kStale;
-    KVSCOPE_TRY_SET(const int64_t unit, HeldUnit(db, key, token));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t unit, HeldUnit(db, key, token));
     if (unit == 0) return absl::OkStatus();
     if (!release.error.empty()) {
-      KVSCOPE_TRY(db.Run("UPDATE units SET error = ?2 WHERE id = ?1", unit, release.error));
+      KVSCOPE_RETURN_IF_ERROR(
+          db.Run("UPDATE units SET error = ?2 WHERE id = ?1", unit, release.error));
     }
     if (!release.costs_attempt) {
-      KVSCOPE_TRY(db.Run("UPDATE units SET attempts = max(attempts - 1, 0) WHERE id = ?1", unit));
+      KVSCOPE_RETURN_IF_ERROR(
+          db.Run("UPDATE units SET attempts = max(attempts - 1, 0) WHERE id = ?1", unit));
     }
-    KVSCOPE_TRY_SET(const int64_t attempts,
-                    db.Number("SELECT attempts FROM units WHERE id = ?1", unit));
+    KVSCOPE_ASSIGN_OR_RETURN(const int64_t attempts,
+                             db.Number("SELECT attempts FROM units WHERE id = ?1", unit));
     const bool spent =
         release.costs_attempt && (!release.retryable || attempts >= release.max_attempts);
     outcome = spent ? ReleaseOutcome::kSetAside : ReleaseOutcome::kPending;
-    KVSCOPE_TRY(ChangeState(db, unit, UnitState::kLeased,
-                            spent ? UnitState::kFailed : UnitState::kPending));
+    KVSCOPE_RETURN_IF_ERROR(ChangeState(db, unit, UnitState::kLeased,
+                                        spent ? UnitState::kFailed : UnitState::kPending));
     return spent ? EndFinishedSweeps(db, unit, now_ms) : absl::OkStatus();
   }));
   return outcome;
@@ -116,7 +118,7 @@ absl::StatusOr<std::vector<UnitRecord>> Store::ListUnits(int64_t sweep_row, int6
   select.Bind(sweep_row, after_seq, limit);
   std::vector<UnitRecord> units;
   while (true) {
-    KVSCOPE_TRY_SET(const bool more, select.Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
     if (!more) return units;
     units.push_back({.seq = select.Int(0),
                      .key = select.Text(1),
@@ -140,7 +142,7 @@ absl::StatusOr<SliceCounts> Store::CountUnits(int64_t sweep_row, int dataset_ord
   select.Bind(sweep_row, dataset_ordinal, regime);
   SliceCounts counts;
   while (true) {
-    KVSCOPE_TRY_SET(const bool more, select.Step());
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
     if (!more) return counts;
     switch (static_cast<UnitState>(select.Int(0))) {
       case UnitState::kPending:

@@ -1,6 +1,6 @@
 #include "services/orchestrator/store/unit_state.h"
 
-#include "services/orchestrator/store/status_macros.h"
+#include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 namespace {
@@ -28,17 +28,18 @@ absl::Status Count(Database& db, int64_t unit, UnitState state, int64_t by) {
 }  // namespace
 
 absl::Status ChangeState(Database& db, int64_t unit, UnitState from, UnitState to) {
-  KVSCOPE_TRY(db.Run("UPDATE units SET state = ?3 WHERE id = ?1 AND state = ?2", unit,
-                     static_cast<int>(from), static_cast<int>(to)));
+  KVSCOPE_RETURN_IF_ERROR(db.Run("UPDATE units SET state = ?3 WHERE id = ?1 AND state = ?2", unit,
+                                 static_cast<int>(from), static_cast<int>(to)));
   if (db.changed_rows() != 1) return absl::InternalError("a unit was not in the expected state");
-  if (from == UnitState::kPending) KVSCOPE_TRY(db.Run("DELETE FROM queue WHERE unit = ?1", unit));
+  if (from == UnitState::kPending)
+    KVSCOPE_RETURN_IF_ERROR(db.Run("DELETE FROM queue WHERE unit = ?1", unit));
   if (to == UnitState::kPending) {
-    KVSCOPE_TRY(
+    KVSCOPE_RETURN_IF_ERROR(
         db.Run("INSERT INTO queue SELECT su.sweep, su.seq, su.unit FROM sweep_units su"
                " JOIN sweeps s ON s.id = su.sweep WHERE su.unit = ?1 AND s.state = 2",
                unit));
   }
-  KVSCOPE_TRY(Count(db, unit, from, -1));
+  KVSCOPE_RETURN_IF_ERROR(Count(db, unit, from, -1));
   return Count(db, unit, to, 1);
 }
 

@@ -1,0 +1,86 @@
+#include "services/orchestrator/schedule/planner.h"
+
+#include <utility>
+
+#include "services/status_macros.h"
+
+namespace kvscope::orchestrator {
+namespace {
+
+constexpr size_t kStepUnits = 64;  // one transaction
+constexpr int64_t kPagePassages = 256;
+constexpr int64_t kPageBytes = 1 << 20;
+constexpr int kStepPages = 8;  // a step ends after so many, units or not
+
+}  // namespace
+
+absl::StatusOr<Planner> Planner::Begin(Store& store, const SweepRecord& sweep, SweepPlan plan,
+                                       const std::string& model) {
+  KVSCOPE_ASSIGN_OR_RETURN(std::vector<StoredDataset> datasets, store.SweepDatasets(sweep.row));
+  KVSCOPE_RETURN_IF_ERROR(store.BeginPlan(sweep.sweep_id, model, plan.device, plan.code_version));
+  int64_t passages = 0;
+  for (const StoredDataset& dataset : datasets) passages += dataset.passage_count;
+  return Planner(store, sweep.sweep_id, std::move(plan), std::move(datasets), passages);
+}
+
+Planner::Planner(Store& store, std::string sweep_id, SweepPlan plan,
+                 std::vector<StoredDataset> datasets, int64_t passages)
+    : store_(&store),
+      sweep_id_(std::move(sweep_id)),
+      plan_(std::move(plan)),
+      datasets_(std::move(datasets)),
+      size_(plan_, passages) {}
+
+absl::StatusOr<bool> Planner::Step(int64_t now_ms) {
+  for (int page = 0; page < kStepPages && closed_.size() < kStepUnits; ++page) {
+    if (dataset_ == datasets_.size()) break;
+    KVSCOPE_ASSIGN_OR_RETURN(
+        const std::vector<StoredPassage> passages,
+        store_->ReadPassages(datasets_[dataset_].id, next_passage_, kPagePassages, kPageBytes));
+    for (const StoredPassage& passage : passages) Take(passage);
+    if (passages.empty()) NextSlice();
+  }
+  const bool last = dataset_ == datasets_.size();
+  KVSCOPE_RETURN_IF_ERROR(store_->AddUnits(sweep_id_, next_seq_, closed_));
+  next_seq_ += static_cast<int64_t>(closed_.size());
+  closed_.clear();
+  if (last) KVSCOPE_RETURN_IF_ERROR(store_->FinishPlan(sweep_id_, now_ms));
+  return last;
+}
+
+void Planner::Take(const StoredPassage& passage) {
+  const std::string& regime = plan_.regimes[regime_];
+  const int64_t bytes = static_cast<int64_t>(passage.body.size());
+  if (size_.StartsUnit(regime, passage.question_count, bytes)) {
+    CloseUnit();
+    key_.emplace(plan_, regime, next_passage_);
+    open_ = {.key = "",
+             .dataset_ordinal = static_cast<int>(dataset_),
+             .regime = regime,
+             .first_passage = next_passage_,
+             .passage_count = 0,
+             .streams = 0};
+  }
+  key_->AddPassage(passage.body);
+  ++open_.passage_count;
+  open_.streams += size_.Streams(passage.question_count);
+  ++next_passage_;
+}
+
+void Planner::CloseUnit() {
+  if (!key_.has_value()) return;
+  open_.key = key_->Hex();
+  closed_.push_back(open_);
+  key_.reset();
+}
+
+void Planner::NextSlice() {
+  CloseUnit();
+  size_.Reset();
+  next_passage_ = 0;
+  if (++regime_ < plan_.regimes.size()) return;
+  regime_ = 0;
+  ++dataset_;
+}
+
+}  // namespace kvscope::orchestrator
