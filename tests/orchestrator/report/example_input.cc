@@ -39,7 +39,7 @@ ReportRow Row(const std::string& dataset, const std::string& regime, const Examp
   row.ger_answers = 480;
   row.f1 = f1;
   row.exact = 0.9 * f1;
-  row.unknown_rate = 0.2 * (0.93 - f1);
+  row.unknown_rate = 0.2 * std::max(0.0, 0.93 - f1);
   row.hallucination_rate = std::max(0.0, 0.95 - f1 - row.unknown_rate);
   row.ger = std::pow(ratio, 1 + 8 * press.spread) * (ratio > 0);
   row.eviction_rate = std::pow(ratio, 1 + 9 * press.spread);
