@@ -24,7 +24,9 @@ class DirectoryTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
   std::filesystem::path Write(const std::string& name, std::string_view bytes) const {
-    std::ofstream out(directory_ / name, std::ios::binary | std::ios::trunc);
+    // Some file systems flush a file that is truncated and written anew; a new one is cheap.
+    std::filesystem::remove(directory_ / name);
+    std::ofstream out(directory_ / name, std::ios::binary);
     out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     return directory_ / name;
   }
