@@ -11,10 +11,10 @@
 namespace kvscope::inference {
 
 struct EngineOptions {
-  std::string device = "auto";  // auto | cpu | reference (auto: the best backend found)
-  std::string dtype = "auto";   // auto | float32 | bfloat16; auto is float32 on the CPU
-  std::string
-      scoring_tokenizer;  // "" or "model": the model's own; else a directory with a tokenizer.json
+  std::string device = "auto";    // auto | cpu | reference (auto: the best backend found)
+  std::string dtype = "auto";     // auto | float32 | bfloat16; auto: see LoadModel
+  std::string scoring_tokenizer;  // "" or "model": the model's own; else a directory with a
+                                  // tokenizer.json
 };
 
 // Facts about a loaded model, as ModelInfo of the protos has them.
@@ -24,10 +24,11 @@ struct EngineInfo {
   int64_t parameter_count = 0;
 };
 
+// May be shared by threads: evaluations take turns.
 class Engine {
  public:
   // Errors name the file and the field. `info_only` reads config and tokenizer but no weights
-  // (plan).
+  // (plan): then `weights_digest` is empty and only MeasurePassage works.
   static absl::StatusOr<std::unique_ptr<Engine>> Load(const std::string& model_dir,
                                                       const EngineOptions& options,
                                                       bool info_only = false);

@@ -1,0 +1,238 @@
+#include "services/inference/engine/decode.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/inference/tensor/check.h"
+#include "services/status_macros.h"
+
+namespace kvscope::inference {
+namespace {
+
+constexpr int64_t kSuffixCacheBytes = int64_t{512} << 20;  // of one wave of streams
+constexpr size_t kMaxRows = 2048;                          // of one step
+
+// The keep sets as Grid reads them: for each layer u64 [sets, kv_heads, words].
+std::vector<Tensor> UploadKeepSets(Ops& ops, std::span<const KeepSet> sets) {
+  const KeepSet& first = sets.front();
+  std::vector<uint64_t> words;
+  std::vector<Tensor> layers;
+  for (int layer = 0; layer < first.layers(); ++layer) {
+    words.clear();
+    for (const KeepSet& set : sets) {
+      const std::span<const uint64_t> rows = set.layer(layer);
+      words.insert(words.end(), rows.begin(), rows.end());
+    }
+    layers.push_back(
+        ops.Allocate(DType::kUInt64, {static_cast<int64_t>(sets.size()), first.kv_heads(),
+                                      static_cast<int64_t>(first.words())}));
+    ops.ToDevice(words.data(), layers.back());
+  }
+  return layers;
+}
+
+// Streams that decode together, each in a suffix slot of its own.
+class Wave {
+ public:
+  // `streams` and `decoded`: this wave's part of the batch. `keep`: one tensor a layer.
+  Wave(const Decoder& decoder, const KvCache& context, std::span<const Tensor> keep,
+       const StreamBatch& batch, size_t first, std::span<const Stream> streams,
+       std::span<DecodedStream> decoded, KvCache& suffixes, Workspace& workspace)
+      : decoder_(decoder),
+        ops_(decoder.ops()),
+        context_(context),
+        keep_(keep),
+        batch_(batch),
+        first_(first),
+        streams_(streams),
+        decoded_(decoded),
+        suffixes_(suffixes),
+        ws_(workspace) {}
+
+  absl::Status Run() {
+    for (size_t slot = 0; slot < streams_.size(); ++slot) {
+      const std::span<const int32_t> suffix = streams_[slot].suffix;
+      for (size_t i = 0; i < suffix.size(); ++i) {
+        KVSCOPE_RETURN_IF_ERROR(Feed(slot, suffix[i], i, /*chooses=*/i + 1 == suffix.size()));
+      }
+    }
+    KVSCOPE_RETURN_IF_ERROR(Step());
+    while (!going_.empty()) {
+      for (const size_t slot : std::exchange(going_, {})) {
+        const std::vector<int32_t>& tokens = decoded_[slot].tokens;
+        const size_t position = streams_[slot].suffix.size() + tokens.size() - 1;
+        KVSCOPE_RETURN_IF_ERROR(Feed(slot, tokens.back(), position, /*chooses=*/true));
+      }
+      KVSCOPE_RETURN_IF_ERROR(Step());
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // Adds a row: the token at `position` of a stream's suffix. After a row that `chooses`, the
+  // stream's next token is taken.
+  absl::Status Feed(size_t slot, int32_t token, size_t position, bool chooses) {
+    if (ids_.size() == kMaxRows) KVSCOPE_RETURN_IF_ERROR(Step());
+    if (chooses) {
+      choosing_rows_.push_back(static_cast<int32_t>(ids_.size()));
+      choosing_slots_.push_back(slot);
+    }
+    ids_.push_back(token);
+    positions_.push_back(static_cast<int32_t>(context_.tokens + static_cast<int64_t>(position)));
+    row_set_.push_back(static_cast<int32_t>(streams_[slot].set));
+    row_slot_.push_back(static_cast<int32_t>(slot));
+    row_index_.push_back(static_cast<int32_t>(position));
+    row_length_.push_back(static_cast<int32_t>(position) + 1);
+    row_capture_.push_back(chooses ? streams_[slot].span : -1);
+    return absl::OkStatus();
+  }
+
+  // Runs the rows added so far through all layers and takes the next token of those that choose.
+  absl::Status Step() {
+    if (ids_.empty()) return absl::OkStatus();
+    if (batch_.cancelled && batch_.cancelled()) return absl::CancelledError("decoding cancelled");
+    const size_t width = ids_.size() * static_cast<size_t>(decoder_.config().q_heads);
+    top_tokens_.resize(width);
+    top_weights_.resize(width);
+    answer_mass_.resize(width);
+    for (const size_t slot : choosing_slots_) {
+      if (streams_[slot].span >= 0) decoded_[slot].rows.emplace_back();
+    }
+    decoder_.Embed(ids_, ws_);
+    for (int layer = 0; layer < decoder_.config().layers; ++layer) {
+      decoder_.Qkv(layer, positions_, ws_);
+      Attend(layer);
+      CollectRows();
+      decoder_.Finish(layer, ws_);
+    }
+    if (!choosing_rows_.empty()) TakeTokens();
+    for (std::vector<int32_t>* rows : {&ids_, &positions_, &row_set_, &row_slot_, &row_index_,
+                                       &row_length_, &row_capture_, &choosing_rows_}) {
+      rows->clear();
+    }
+    choosing_slots_.clear();
+    return absl::OkStatus();
+  }
+
+  void Attend(int layer) {
+    const Tensor& suffix_k = suffixes_.keys(layer);
+    const Tensor& suffix_v = suffixes_.values(layer);
+    ops_.StoreKv(ws_.k, row_slot_, row_index_, suffix_k);
+    ops_.StoreKv(ws_.v, row_slot_, row_index_, suffix_v);
+    ops_.Grid({.q = ws_.q,
+               .k = context_.keys(layer),
+               .v = context_.values(layer),
+               .tokens = context_.tokens,
+               .keep = keep_[static_cast<size_t>(layer)],
+               .row_set = row_set_,
+               .suffix_k = suffix_k,
+               .suffix_v = suffix_v,
+               .row_slot = row_slot_,
+               .row_suffix_length = row_length_,
+               .row_capture = row_capture_,
+               .spans = batch_.spans},
+              ws_.attention,
+              {.top_token = top_tokens_, .top_weight = top_weights_, .answer_mass = answer_mass_});
+  }
+
+  // Appends one layer's capture to the rows of the streams that are watched.
+  void CollectRows() {
+    const auto heads = static_cast<size_t>(decoder_.config().q_heads);
+    const auto append = [&](const auto& from, size_t row, auto& to) {
+      const auto begin = from.begin() + static_cast<ptrdiff_t>(row * heads);
+      to.insert(to.end(), begin, begin + static_cast<ptrdiff_t>(heads));
+    };
+    for (size_t i = 0; i < choosing_rows_.size(); ++i) {
+      if (streams_[choosing_slots_[i]].span < 0) continue;
+      AttentionRow& watched = decoded_[choosing_slots_[i]].rows.back();
+      const auto row = static_cast<size_t>(choosing_rows_[i]);
+      append(top_tokens_, row, watched.top_tokens);
+      append(top_weights_, row, watched.top_weights);
+      append(answer_mass_, row, watched.answer_mass);
+    }
+  }
+
+  void TakeTokens() {
+    const Tensor logits = decoder_.Logits(choosing_rows_, ws_);
+    std::vector<int32_t> chosen(choosing_rows_.size());
+    ops_.Argmax(logits, chosen);
+    std::vector<float> host;
+    if (batch_.with_logits) {
+      host.resize(static_cast<size_t>(logits.size()));
+      ops_.ToHost(logits, host.data());
+    }
+    const auto vocab = static_cast<ptrdiff_t>(decoder_.config().vocab_size);
+    for (size_t i = 0; i < chosen.size(); ++i) {
+      const size_t slot = choosing_slots_[i];
+      DecodedStream& decoded = decoded_[slot];
+      decoded.tokens.push_back(chosen[i]);
+      if (batch_.with_logits) {
+        const auto begin = host.begin() + static_cast<ptrdiff_t>(i) * vocab;
+        decoded.logits.insert(decoded.logits.end(), begin, begin + vocab);
+      }
+      decoded.ended =
+          std::binary_search(batch_.end_tokens.begin(), batch_.end_tokens.end(), chosen[i]);
+      if (!decoded.ended && decoded.tokens.size() < static_cast<size_t>(batch_.max_new_tokens)) {
+        going_.push_back(slot);
+      } else if (batch_.stream_ended) {
+        batch_.stream_ended(first_ + slot);
+      }
+    }
+  }
+
+  const Decoder& decoder_;
+  Ops& ops_;
+  const KvCache& context_;
+  const std::span<const Tensor> keep_;
+  const StreamBatch& batch_;
+  const size_t first_;  // index of streams_[0] in the batch
+  const std::span<const Stream> streams_;
+  const std::span<DecodedStream> decoded_;
+  KvCache& suffixes_;
+  Workspace& ws_;
+  std::vector<size_t> going_;  // slots that go on
+
+  // The step being put together; all but the last are [rows].
+  std::vector<int32_t> ids_, positions_, row_set_, row_slot_, row_index_, row_length_, row_capture_;
+  std::vector<int32_t> choosing_rows_;  // rows after which a token is taken ...
+  std::vector<size_t> choosing_slots_;  // ... and whose
+
+  // What Grid saw in one layer, [rows, q_heads].
+  std::vector<int32_t> top_tokens_;
+  std::vector<float> top_weights_, answer_mass_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,
+                                                         const KvCache& context,
+                                                         const StreamBatch& batch,
+                                                         Workspace& workspace) {
+  std::vector<DecodedStream> decoded(batch.streams.size());
+  if (batch.streams.empty()) return decoded;
+  const ModelConfig& config = decoder.config();
+  size_t longest = 0;
+  for (const Stream& stream : batch.streams) {
+    KVSCOPE_CHECK(!stream.suffix.empty(), "a stream needs a token to start with");
+    longest = std::max(longest, stream.suffix.size());
+  }
+  const int64_t capacity = static_cast<int64_t>(longest) + batch.max_new_tokens - 1;
+  const int64_t slot_bytes =
+      capacity * KvBytesPerToken(config.layers, config.kv_heads, config.head_dim);
+  const auto slots = static_cast<size_t>(std::clamp<int64_t>(
+      kSuffixCacheBytes / slot_bytes, 1, static_cast<int64_t>(batch.streams.size())));
+
+  Ops& ops = decoder.ops();
+  const std::vector<Tensor> keep = UploadKeepSets(ops, batch.sets);
+  KvCache suffixes = KvCache::Suffixes(ops, config.layers, static_cast<int64_t>(slots),
+                                       config.kv_heads, capacity, config.head_dim);
+  for (size_t first = 0; first < batch.streams.size(); first += slots) {
+    const size_t count = std::min(slots, batch.streams.size() - first);
+    Wave wave(decoder, context, keep, batch, first, batch.streams.subspan(first, count),
+              std::span(decoded).subspan(first, count), suffixes, workspace);
+    KVSCOPE_RETURN_IF_ERROR(wave.Run());
+  }
+  return decoded;
+}
+
+}  // namespace kvscope::inference

@@ -1,0 +1,53 @@
+// Decodes all streams of a passage as one ragged batch over one shared context cache.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "services/inference/flow/keep_set.h"
+#include "services/inference/flow/kv_cache.h"
+#include "services/inference/flow/record.h"
+#include "services/inference/models/decoder.h"
+#include "services/inference/models/workspace.h"
+
+namespace kvscope::inference {
+
+// One question through one keep set.
+struct Stream {
+  size_t set = 0;                   // which keep set
+  std::span<const int32_t> suffix;  // at least one token; its first follows the whole context
+  int span = -1;                    // which answer span its watched rows are weighed on; -1: none
+};
+
+struct StreamBatch {
+  std::span<const KeepSet> sets;
+  std::span<const Stream> streams;
+  std::span<const uint64_t> spans;  // [spans, words] context tokens of each answer
+  int max_new_tokens = 1;
+  std::span<const int32_t> end_tokens;  // ascending; a stream ends after any of them
+  bool with_logits = false;
+  std::function<bool()> cancelled;                  // may be empty
+  std::function<void(size_t stream)> stream_ended;  // may be empty
+};
+
+struct DecodedStream {
+  std::vector<int32_t> tokens;     // the end token included, if it came
+  bool ended = false;              // by an end token
+  std::vector<AttentionRow> rows;  // of a stream with a span: last suffix token, then each
+                                   // generated token but the last
+  std::vector<float> logits;  // [tokens, vocab] if asked for
+};
+
+// Greedy; ties to the lower id. Positions go on from `context.tokens`, the uncompressed length.
+// Memory does not grow with the number of streams: they run in waves. `workspace` is the decoder's.
+// Errors: Cancelled.
+absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,
+                                                         const KvCache& context,
+                                                         const StreamBatch& batch,
+                                                         Workspace& workspace);
+
+}  // namespace kvscope::inference

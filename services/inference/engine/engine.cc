@@ -1,0 +1,55 @@
+#include "services/inference/engine/engine.h"
+
+#include <utility>
+
+#include "services/inference/checkpoint/config.h"
+#include "services/inference/checkpoint/digest.h"
+#include "services/inference/engine/prompt.h"
+#include "services/inference/engine/state.h"
+#include "services/inference/ops/backends.h"
+#include "services/status_macros.h"
+
+namespace kvscope::inference {
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Engine::~Engine() = default;
+const EngineInfo& Engine::info() const { return state_->info; }
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Load(const std::string& model_dir,
+                                                     const EngineOptions& options, bool info_only) {
+  auto state = std::make_unique<State>();
+  KVSCOPE_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(model_dir));
+  KVSCOPE_ASSIGN_OR_RETURN(state->tokenizer, Tokenizer::Load(model_dir));
+  KVSCOPE_ASSIGN_OR_RETURN(state->chat, SplitChat(*state->tokenizer));
+  KVSCOPE_ASSIGN_OR_RETURN(state->pieces, ReadModelPieces(model_dir));
+  if (!options.scoring_tokenizer.empty() && options.scoring_tokenizer != "model") {
+    KVSCOPE_ASSIGN_OR_RETURN(state->scoring_tokenizer, Tokenizer::Load(options.scoring_tokenizer));
+  }
+  state->end_tokens = state->tokenizer->eos_ids();
+  state->vocab_size = config.vocab_size;
+
+  EngineInfo& info = state->info;
+  info.model_dir = model_dir;
+  info.tokenizer_digest = state->tokenizer->digest();
+  info.model_type = config.model_type;
+  info.layers = config.layers;
+  info.q_heads = config.q_heads;
+  info.kv_heads = config.kv_heads;
+  info.head_dim = config.head_dim;
+  info.context_window = static_cast<int>(config.max_positions);
+  info.parameter_count = ParameterCount(config);
+  if (info_only) {
+    KVSCOPE_ASSIGN_OR_RETURN(const std::unique_ptr<Ops> ops, MakeOps(options.device));
+    KVSCOPE_ASSIGN_OR_RETURN(const DType compute, ComputeDType(options.dtype, ops->name(), config));
+    info.device = std::string(ops->name());
+    info.dtype = DTypeName(compute);
+  } else {
+    KVSCOPE_ASSIGN_OR_RETURN(state->model, LoadModel(model_dir, options.device, options.dtype));
+    KVSCOPE_ASSIGN_OR_RETURN(info.weights_digest, WeightsDigest(model_dir));
+    info.device = std::string(state->model->ops->name());
+    info.dtype = DTypeName(state->model->compute);
+    state->workspace = std::make_unique<Workspace>(*state->model->ops, config);
+  }
+  return std::unique_ptr<Engine>(new Engine(std::move(state)));
+}
+
+}  // namespace kvscope::inference

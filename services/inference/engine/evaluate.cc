@@ -1,0 +1,219 @@
+#include "services/inference/engine/evaluate.h"
+
+#include <algorithm>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include "services/inference/engine/decode.h"
+#include "services/inference/engine/engine.h"
+#include "services/inference/engine/keep.h"
+#include "services/inference/engine/score.h"
+#include "services/inference/engine/state.h"
+#include "services/inference/engine/survival.h"
+#include "services/inference/engine/task.h"
+#include "services/inference/presses/apply.h"
+#include "services/inference/tensor/check.h"
+#include "services/inference/tokenizer/unicode.h"
+#include "services/status_macros.h"
+
+namespace kvscope::inference {
+namespace {
+
+std::string Stripped(std::string_view text) {
+  while (!text.empty()) {
+    const CodePoint c = CodePointAt(text, 0);
+    if (!IsWhiteSpace(c.value)) break;
+    text.remove_prefix(c.size_bytes);
+  }
+  while (!text.empty()) {
+    const CodePoint c = CodePointBefore(text, text.size());
+    if (!IsWhiteSpace(c.value)) break;
+    text.remove_suffix(c.size_bytes);
+  }
+  return std::string(text);
+}
+
+// What each token stands for in the context; pieces of one character all show the character.
+std::vector<std::string> TokenTexts(const Task& task) {
+  std::vector<size_t> byte_of;  // of each code point, and of the end
+  for (size_t pos = 0; pos < task.text.text.size();) {
+    byte_of.push_back(pos);
+    pos += CodePointAt(task.text.text, pos).size_bytes;
+  }
+  byte_of.push_back(task.text.text.size());
+  std::vector<std::string> texts;
+  texts.reserve(task.context.offsets.size());
+  for (const CharRange& range : task.context.offsets) {
+    const size_t begin = byte_of[static_cast<size_t>(range.begin)];
+    const size_t end = byte_of[static_cast<size_t>(range.end)];
+    texts.push_back(task.text.text.substr(begin, end - begin));
+  }
+  return texts;
+}
+
+std::vector<QuestionRecord> RecordQuestions(const Engine::State& state, const Task& task,
+                                            const Passage& passage) {
+  std::vector<QuestionRecord> records;
+  for (const Question& question : passage.questions) {
+    QuestionRecord& record = records.emplace_back();
+    const std::string gold = ToValidUtf8(question.answer);
+    record.answer_tokens = TokensOverlapping(task.context.offsets, FindAnswer(task.text, gold));
+    record.gold_ids = state.scoring().Encode(gold, false);
+    for (const std::string& alias : question.aliases) {
+      record.alias_ids.push_back(state.scoring().Encode(alias, false));
+    }
+  }
+  return records;
+}
+
+StreamRecord RecordStream(const Engine::State& state, int question, DecodedStream decoded) {
+  StreamRecord record;
+  record.question_index = question;
+  std::span<const int32_t> said = decoded.tokens;
+  if (decoded.ended) said = said.first(said.size() - 1);
+  record.answer = Stripped(state.tokenizer->Decode(said, /*skip_special_tokens=*/true));
+  record.answer_ids = state.scoring().Encode(record.answer, false);
+  record.ended = decoded.ended;
+  record.tokens = std::move(decoded.tokens);
+  record.rows = std::move(decoded.rows);
+  return record;
+}
+
+// The evaluation of one context: prefill, score, keep, decode, record.
+class TaskRun {
+ public:
+  TaskRun(Engine::State& state, const Grid& grid, const Passage& passage, const Task& task,
+          const EvaluateHooks& hooks)
+      : state_(state), grid_(grid), passage_(passage), task_(task), hooks_(hooks) {}
+
+  absl::StatusOr<PassageRecord> Run() {
+    const int tokens = static_cast<int>(task_.context.ids.size());
+    const bool compresses = std::any_of(grid_.ratios.begin(), grid_.ratios.end(),
+                                        [](double ratio) { return ratio > 0; });
+    if (compresses) {
+      for (const Press& press : grid_.presses) KVSCOPE_RETURN_IF_ERROR(CheckTokens(press, tokens));
+    }
+    if (hooks_.cancelled && hooks_.cancelled()) return absl::CancelledError("evaluation cancelled");
+
+    GridScores scores(grid_.presses, state_.info.layers, state_.info.kv_heads, tokens);
+    KVSCOPE_ASSIGN_OR_RETURN(const KvCache cache,
+                             PrefillAndScore(*state_.model, task_.context.ids,
+                                             compresses ? &scores : nullptr, *state_.workspace));
+    KVSCOPE_ASSIGN_OR_RETURN(GridKeepSets sets, CutKeepSets(grid_.presses, grid_.ratios, scores));
+    PassageRecord record;
+    record.context_ids = task_.context.ids;
+    record.questions = RecordQuestions(state_, task_, passage_);
+    KVSCOPE_ASSIGN_OR_RETURN(const std::vector<StreamRecord> streams,
+                             Decode(cache, sets, record.questions));
+    record.cells = RecordCells(cache, sets, streams);
+    return record;
+  }
+
+ private:
+  // Streams, set-major: every question through every distinct keep set.
+  absl::StatusOr<std::vector<StreamRecord>> Decode(const KvCache& cache, const GridKeepSets& sets,
+                                                   const std::vector<QuestionRecord>& questions) {
+    const size_t asked = task_.asked.size();
+    std::vector<uint64_t> spans;
+    for (const int q : task_.asked) {
+      const std::vector<uint64_t> bits =
+          TokenBits(questions[static_cast<size_t>(q)].answer_tokens, sets.distinct.front().words());
+      spans.insert(spans.end(), bits.begin(), bits.end());
+    }
+    std::vector<Stream> streams;
+    for (size_t set = 0; set < sets.distinct.size(); ++set) {
+      for (size_t i = 0; i < asked; ++i) {
+        streams.push_back({.set = set,
+                           .suffix = task_.suffixes[i],
+                           .span = grid_.capture_consensus ? static_cast<int>(i) : -1});
+      }
+    }
+    std::vector<int64_t> cells_of_set(sets.distinct.size(), 0);
+    for (const size_t set : sets.set_of_cell) ++cells_of_set[set];
+
+    KVSCOPE_ASSIGN_OR_RETURN(
+        std::vector<DecodedStream> decoded,
+        DecodeStreams(*state_.model->decoder, cache,
+                      {.sets = sets.distinct,
+                       .streams = streams,
+                       .spans = spans,
+                       .max_new_tokens = grid_.max_new_tokens,
+                       .end_tokens = state_.end_tokens,
+                       .cancelled = hooks_.cancelled,
+                       .stream_ended =
+                           [&](size_t stream) {
+                             if (!hooks_.streams_done) return;
+                             hooks_.streams_done(cells_of_set[streams[stream].set]);
+                           }},
+                      *state_.workspace));
+    std::vector<StreamRecord> records;
+    records.reserve(decoded.size());
+    for (size_t s = 0; s < decoded.size(); ++s) {
+      records.push_back(RecordStream(state_, task_.asked[s % asked], std::move(decoded[s])));
+    }
+    return records;
+  }
+
+  std::vector<CellRecord> RecordCells(const KvCache& cache, const GridKeepSets& sets,
+                                      const std::vector<StreamRecord>& streams) const {
+    const size_t asked = task_.asked.size();
+    const EngineInfo& info = state_.info;
+    const int64_t pair_bytes =
+        2 * int64_t{info.head_dim} * static_cast<int64_t>(DTypeSize(cache.keys(0).dtype()));
+    std::vector<CellRecord> cells;
+    cells.reserve(sets.set_of_cell.size());
+    for (size_t cell = 0; cell < sets.set_of_cell.size(); ++cell) {
+      const size_t set = sets.set_of_cell[cell];
+      CellRecord& record = cells.emplace_back();
+      record.press_index = static_cast<int>(cell / grid_.ratios.size());
+      record.ratio_index = static_cast<int>(cell % grid_.ratios.size());
+      record.question_index = grid_.regime == Regime::kAwareEach ? task_.asked.front() : -1;
+      record.keep = sets.distinct[set];
+      record.kept_bytes = record.keep.kept_count() * pair_bytes;
+      record.full_bytes = int64_t{info.layers} * info.kv_heads * record.keep.tokens() * pair_bytes;
+      const auto first = streams.begin() + static_cast<ptrdiff_t>(set * asked);
+      record.streams.assign(first, first + static_cast<ptrdiff_t>(asked));
+    }
+    return cells;
+  }
+
+  Engine::State& state_;
+  const Grid& grid_;
+  const Passage& passage_;
+  const Task& task_;
+  const EvaluateHooks& hooks_;
+};
+
+}  // namespace
+
+absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passage& passage,
+                             bool with_token_texts, const EvaluateHooks& hooks,
+                             const std::function<absl::Status(PassageRecord&&)>& emit) {
+  Engine::State& state = engine.state();
+  KVSCOPE_CHECK(state.model != nullptr, "the engine was loaded for its facts only");
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Task> tasks, PlanTasks(state, grid, passage));
+  const std::lock_guard<std::mutex> lock(state.busy);
+  for (const Task& task : tasks) {
+    KVSCOPE_ASSIGN_OR_RETURN(PassageRecord record,
+                             TaskRun(state, grid, passage, task, hooks).Run());
+    if (with_token_texts) record.context_tokens = TokenTexts(task);
+    KVSCOPE_RETURN_IF_ERROR(emit(std::move(record)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PassageSize> MeasurePassage(const Engine& engine, const Grid& grid,
+                                           const Passage& passage) {
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Task> tasks, PlanTasks(engine.state(), grid, passage));
+  PassageSize size;
+  for (const Task& task : tasks) {
+    size.context_tokens = std::max(size.context_tokens, static_cast<int>(task.context.ids.size()));
+    for (const std::vector<int32_t>& suffix : task.suffixes) {
+      size.suffix_tokens = std::max(size.suffix_tokens, static_cast<int>(suffix.size()));
+    }
+  }
+  return size;
+}
+
+}  // namespace kvscope::inference
