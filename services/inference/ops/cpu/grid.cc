@@ -153,12 +153,24 @@ class BlockRun {
       Product(q_, dim_, panel, kPanel, scores_ + tile * kPanel, width_, queries_, kPanel, dim_,
               false);
     }
-    for (int64_t i = 0; i < queries_; ++i) {
-      if (!block_.gather) MaskScores(scores_ + i * width_, keep(i), seen_);
-      const float* own_keys = suffix(args_.suffix_k, i);
-      for (int64_t s = 0; s < own(i); ++s) {
-        suffix_[i * capacity_ + s] = Dot(q_ + i * dim_, own_keys + s * dim_, dim_);
-      }
+    if (!block_.gather) {
+      for (int64_t i = 0; i < queries_; ++i) MaskScores(scores_ + i * width_, keep(i), seen_);
+    }
+    for (int64_t i = 0; i < queries_; i += group_) ScoreSuffix(i);
+  }
+
+  // The queries of one row share its suffix.
+  void ScoreSuffix(int64_t first) {
+    const float* own_keys = suffix(args_.suffix_k, first);
+    int64_t i = first;
+    for (; i + 4 <= first + group_; i += 4) {
+      DotRows<4>(q_ + i * dim_, own_keys, own(i), dim_, suffix_ + i * capacity_, capacity_);
+    }
+    for (; i + 2 <= first + group_; i += 2) {
+      DotRows<2>(q_ + i * dim_, own_keys, own(i), dim_, suffix_ + i * capacity_, capacity_);
+    }
+    for (; i < first + group_; ++i) {
+      DotRows<1>(q_ + i * dim_, own_keys, own(i), dim_, suffix_ + i * capacity_, capacity_);
     }
   }
 
@@ -188,11 +200,9 @@ class BlockRun {
       Product(scores_ + tile * kPanel, width_, rows, dim_, out_, dim_, queries_, dim_,
               tile_tokens(tile), true);
     }
-    for (int64_t i = 0; i < queries_; ++i) {
-      const float* own_values = suffix(args_.suffix_v, i);
-      for (int64_t s = 0; s < own(i); ++s) {
-        AddScaled(out_ + i * dim_, own_values + s * dim_, suffix_[i * capacity_ + s], dim_);
-      }
+    for (int64_t i = 0; i < queries_; i += group_) {
+      Product(suffix_ + i * capacity_, capacity_, suffix(args_.suffix_v, i), dim_, out_ + i * dim_,
+              dim_, group_, dim_, own(i), true);
     }
   }
 

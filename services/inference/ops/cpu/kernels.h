@@ -57,7 +57,15 @@ inline void TileRows(const float* a, int64_t lda, const float* b, int64_t ldb, f
   for (; r + kTileRows <= rows; r += kTileRows) {
     Tile<kTileRows, V>(a + r * lda, lda, b, ldb, c + r * ldc, ldc, k, accumulate);
   }
-  for (; r < rows; ++r) Tile<1, V>(a + r * lda, lda, b, ldb, c + r * ldc, ldc, k, accumulate);
+  static_assert(kTileRows == 4);
+  switch (rows - r) {
+    case 3:
+      return Tile<3, V>(a + r * lda, lda, b, ldb, c + r * ldc, ldc, k, accumulate);
+    case 2:
+      return Tile<2, V>(a + r * lda, lda, b, ldb, c + r * ldc, ldc, k, accumulate);
+    case 1:
+      return Tile<1, V>(a + r * lda, lda, b, ldb, c + r * ldc, ldc, k, accumulate);
+  }
 }
 
 // c[rows, columns] (+)= a[rows, k] · b[k, columns], row-major with the given strides.
@@ -67,6 +75,9 @@ inline void Product(const float* a, int64_t lda, const float* b, int64_t ldb, fl
   for (; n + kVectors * kLanes <= columns; n += kVectors * kLanes) {
     TileRows<kVectors>(a, lda, b + n, ldb, c + n, ldc, rows, k, accumulate);
   }
+  for (; n + 2 * kLanes <= columns; n += 2 * kLanes) {
+    TileRows<2>(a, lda, b + n, ldb, c + n, ldc, rows, k, accumulate);
+  }
   for (; n + kLanes <= columns; n += kLanes) {
     TileRows<1>(a, lda, b + n, ldb, c + n, ldc, rows, k, accumulate);
   }
@@ -75,6 +86,37 @@ inline void Product(const float* a, int64_t lda, const float* b, int64_t ldb, fl
       float sum = accumulate ? c[r * ldc + n] : 0.0f;
       for (int64_t i = 0; i < k; ++i) sum += a[r * lda + i] * b[i * ldb + n];
       c[r * ldc + n] = sum;
+    }
+  }
+}
+
+// Sum of the lanes, always in the same order.
+inline float LaneSum(const Vec& v) {
+  using Four [[gnu::vector_size(16)]] = float;
+  Four part[kLanes / 4];
+  std::memcpy(part, &v, sizeof v);
+  for (int width = kLanes / 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) part[i] += part[i + width];
+  }
+  return (part[0][0] + part[0][2]) + (part[0][1] + part[0][3]);
+}
+
+// out[r, t] = a[r] · b[t] for r < R and t < count: rows of `dim` numbers against rows of `dim`
+// numbers, where transposing b would cost more than it saves. R is small.
+template <int R>
+inline void DotRows(const float* a, const float* b, int64_t count, int64_t dim, float* out,
+                    int64_t ldo) {
+  const int64_t whole = dim / kLanes * kLanes;
+  for (int64_t t = 0; t < count; ++t) {
+    Vec sum[R] = {};
+    for (int64_t i = 0; i < whole; i += kLanes) {
+      const Vec row = Load(b + t * dim + i);
+      for (int r = 0; r < R; ++r) sum[r] += Load(a + r * dim + i) * row;
+    }
+    for (int r = 0; r < R; ++r) {
+      float total = LaneSum(sum[r]);
+      for (int64_t i = whole; i < dim; ++i) total += a[r * dim + i] * b[t * dim + i];
+      out[r * ldo + t] = total;
     }
   }
 }

@@ -1,4 +1,4 @@
-// Row loops of the attention: softmax over a row of scores and sums of scaled rows.
+// Row loops of the attention: softmax over a row of scores, scaled rows.
 #pragma once
 
 #include <algorithm>
@@ -40,11 +40,6 @@ inline float ExpSum(float* x, int64_t n, float max) {
     sum += x[i];
   }
   return sum;
-}
-
-inline void AddScaled(float* to, const float* from, float factor, int64_t n) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) to[i] += factor * from[i];
 }
 
 inline void Scale(float* to, const float* from, float factor, int64_t n) {
