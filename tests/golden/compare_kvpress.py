@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The living oracle: the same questions through kvpress's own pipeline and through KVScope.
 
-  compare_kvpress.py [--kvscope build/release/bin/kvscope] [--model models/pocket-llama] [--passages 12]
+  compare_kvpress.py [--kvscope build/release/bin/kvscope] [--model DIR] [--passages 12]
 
-Prints the share of answers that are the same text, and every answer that is not, with both texts and
-kvpress's margin (best minus second logit) at the first token where they part. Exit code 1 if the
-share is below --min-share. Needs torch, transformers 5.2.0 and kvpress 0.5.5; runs on the CPU in
+Prints the share of answers that are the same text, and every answer that is not, with both texts
+and kvpress's margin (best minus second logit) at the first token where they part. Exit code 1 if
+the share is below --min-share. Needs torch, transformers 5.2.0 and kvpress 0.5.5; runs on the CPU in
 float32 and touches no network.
 
 Reported apart, since they say nothing about KVScope: answers for which kvpress finds no fake key
@@ -15,6 +15,7 @@ first token is an end token, which kvpress overlooks and generates on.
 
 import argparse
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -46,8 +47,8 @@ PRESSES = {
     "streaming_llm": lambda r: kvpress.StreamingLLMPress(r),
 }
 PAPER = {
-    "instruction": "Read the following text and answer briefly based on it. Return only the answer. "
-    "Do not generate extra.",
+    "instruction": "Read the following text and answer briefly based on it. "
+    "Return only the answer. Do not generate extra.",
     "aware_line": "You will be given one of the following questions:",
     "question_prefix": "",
     "question_suffix": "",
@@ -141,14 +142,54 @@ def run_kvscope(args, data, work):
     return [json.loads(line) for line in results.stdout.splitlines() if line.strip()]
 
 
+class Findings:
+    def __init__(self):
+        self.same = collections.Counter()  # by (regime, press)
+        self.compared = collections.Counter()
+        self.apart = collections.Counter()  # by (press, why)
+        self.differing = []
+
+
+def ask_kvpress(args, rows, prompt, ours):
+    """Asks kvpress everything and takes each answer of ours out of `ours`."""
+    oracle = Oracle(args.model)
+    found = Findings()
+    for regime, name, ratio in itertools.product(args.regimes, args.presses, args.ratios):
+        for row in rows:
+            for context, which in contexts(row, regime, prompt):
+                asked = [row["questions"][i] for i in which]
+                texts = [
+                    prompt["question_prefix"] + q["question"] + prompt["question_suffix"]
+                    for q in asked
+                ]
+                press = PRESSES[name](ratio)
+                answers = oracle.answers(context, texts, press, prompt, args.max_new_tokens)
+                for question, answer in zip(asked, answers):
+                    key = (regime, name, ratio, question["question_id"])
+                    our = ours.pop(key)
+                    if answer is None:
+                        found.apart[name, "no fake key"] += 1
+                        continue
+                    text, steps = answer
+                    if steps[0][0] in oracle.end:
+                        found.apart[name, "end token first"] += 1
+                        continue
+                    found.compared[regime, name] += 1
+                    found.same[regime, name] += text == our
+                    if text != our:
+                        margin = oracle.margin_where_parted(steps, our)
+                        found.differing.append((*key, our, text, margin))
+    return found
+
+
 def generate_data(args, work):
     """`args.passages` passages of each data set, at most `args.questions` questions of each."""
     rows = []
     for name in DATASETS:
         path = work / f"{name}.jsonl"
         subprocess.run(
-            [args.kvscope, "dataset", "generate", name, "--scale", "pocket", "--seed", str(args.seed)]
-            + ["--passages", str(args.passages), "--out", path],
+            [args.kvscope, "dataset", "generate", name, "--scale", "pocket", "--out", path]
+            + ["--seed", str(args.seed), "--passages", str(args.passages)],
             check=True,
             stdout=subprocess.DEVNULL,
         )
@@ -157,7 +198,9 @@ def generate_data(args, work):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--kvscope", default=ROOT / "build/release/bin/kvscope")
     parser.add_argument("--model", type=pathlib.Path, default=ROOT / "models/pocket-llama")
     parser.add_argument("--data", type=pathlib.Path, help="a data set; default: generated ones")
@@ -198,45 +241,23 @@ def main():
     kvscope_s = time.monotonic() - begin
 
     begin = time.monotonic()
-    oracle = Oracle(args.model)
-    same, compared, apart = collections.Counter(), collections.Counter(), collections.Counter()
-    differing = []
-    for regime in args.regimes:
-        for name in args.presses:
-            for ratio in args.ratios:
-                for row in rows:
-                    for context, which in contexts(row, regime, prompt):
-                        asked = [row["questions"][i] for i in which]
-                        texts = [prompt["question_prefix"] + q["question"] + prompt["question_suffix"] for q in asked]
-                        answers = oracle.answers(context, texts, PRESSES[name](ratio), prompt, args.max_new_tokens)
-                        for question, answer in zip(asked, answers):
-                            our = ours.pop((regime, name, ratio, question["question_id"]))
-                            if answer is None:
-                                apart[name, "no fake key"] += 1
-                                continue
-                            text, steps = answer
-                            if steps[0][0] in oracle.end:
-                                apart[name, "end token first"] += 1
-                                continue
-                            compared[regime, name] += 1
-                            same[regime, name] += text == our
-                            if text != our:
-                                margin = oracle.margin_where_parted(steps, our)
-                                differing.append((regime, name, ratio, question["question_id"], our, text, margin))
+    found = ask_kvpress(args, rows, prompt, ours)
     kvpress_s = time.monotonic() - begin
 
-    for regime, name, ratio, question, our, text, margin in differing:
-        print(f"differs: {regime} {name} {ratio} {question}: ours {our!r}, kvpress {text!r}, margin {margin:.2g}")
-    for (name, why), count in sorted(apart.items()):
+    for regime, name, ratio, question, our, text, margin in found.differing:
+        print(f"differs: {regime} {name} {ratio} {question}: ours {our!r}, kvpress {text!r}", end="")
+        print(f", margin {margin:.2g}")
+    for (name, why), count in sorted(found.apart.items()):
         print(f"apart: {name}: {count} answers: {why}")
-    for regime, name in sorted(compared):
-        print(f"{regime} {name}: {same[regime, name]} of {compared[regime, name]} the same")
+    for key in sorted(found.compared):
+        print(f"{' '.join(key)}: {found.same[key]} of {found.compared[key]} the same")
     if ours:
         print(f"{len(ours)} answers of KVScope belong to no question, such as {next(iter(ours))}")
-    share = sum(same.values()) / max(1, sum(compared.values()))
+    compared = sum(found.compared.values())
+    share = sum(found.same.values()) / max(1, compared)
     questions = sum(len(row["questions"]) for row in rows)
     print(
-        f"{questions} questions, {sum(compared.values())} answers compared: {share:.4%} the same; "
+        f"{questions} questions, {compared} answers compared: {share:.4%} the same; "
         f"KVScope {kvscope_s:.1f} s, kvpress {kvpress_s:.1f} s ({args.threads} threads)"
     )
     return 0 if share >= args.min_share and not ours else 1

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Computes the golden files of forward/ and presses/ anew, with transformers and kvpress.
 
-  make_golden.py --check [--models llama3-tiny,...]   compare with the stored files; exit 1 if they differ
+  make_golden.py --check [--models llama3-tiny,...]   compare with the stored files: exit 1 if
+                                                      they differ
   make_golden.py --out DIR [--models ...]             write them below DIR
 
 Needs torch, transformers 5.2.0, kvpress 0.5.5 and safetensors. The inputs (the models with their
@@ -78,7 +79,7 @@ def layers_of(cache, part):
 
 
 def greedy(model, cache, ids, position, steps, one_at_a_time=False):
-    """Feeds `ids` from `position` on, then generates. Returns tokens, margins, logits [steps, vocab]."""
+    """Feeds `ids` from `position` on, then generates: tokens, margins, logits [steps, vocab]."""
     logits = []
     parts = [ids[i : i + 1] for i in range(len(ids))] if one_at_a_time else [ids]
     while len(logits) < steps:
@@ -248,7 +249,10 @@ def pipeline_case(row, models):
     made = presses(name)
     press = None if row["press"] == "none" else made[row["press"]](row["ratio"])[0]
     answers = models[name](
-        row["context"], questions=row["questions"], press=press, max_new_tokens=row["max_new_tokens"]
+        row["context"],
+        questions=row["questions"],
+        press=press,
+        max_new_tokens=row["max_new_tokens"],
     )["answers"]
     return {**row, "answers": answers}
 
@@ -258,7 +262,8 @@ def difference(path, made, stored):
     lines = []
     for key in sorted(set(made) | set(stored)):
         if key not in made or key not in stored:
-            lines.append(f"{path}: {key}: only in {'the new' if key in made else 'the stored'} file")
+            where = "the new" if key in made else "the stored"
+            lines.append(f"{path}: {key}: only in {where} file")
             continue
         a, b = made[key], stored[key]
         if a.shape != b.shape:
@@ -273,7 +278,9 @@ def difference(path, made, stored):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--models", help="comma-separated; default: all")
@@ -296,7 +303,9 @@ def main():
             tensors = {key: value.contiguous() for key, value in tensors.items()}
             save_file(tensors, args.out / path, metadata=metadata)
 
-    names = args.models.split(",") if args.models else sorted(p.name for p in (HERE / "models").iterdir())
+    names = sorted(p.name for p in (HERE / "models").iterdir())
+    if args.models:
+        names = args.models.split(",")
     for name in names:
         path = f"forward/{name}.safetensors"
         stored = load_file(HERE / path)
@@ -323,16 +332,22 @@ def main():
                 old = find[row["press"], row["tag"]]
                 for key in ["question_start", "groups_with_exact_tie", "groups"]:
                     if row[key] != old[key]:
-                        findings.append(f"cases.json: {row['press']} {row['tag']}: {key} {row[key]}, stored {old[key]}")
+                        findings.append(
+                            f"cases.json: {row['press']} {row['tag']}: {key} {row[key]}, "
+                            f"stored {old[key]}"
+                        )
         else:
-            (args.out / "presses" / name / "cases.json").write_text(json.dumps(rows, indent=1) + "\n")
+            path = args.out / "presses" / name / "cases.json"
+            path.write_text(json.dumps(rows, indent=1) + "\n")
 
     models, rows = {}, []
     for row in json.loads((HERE / "presses" / "pipeline.json").read_text()):
-        if row["model"] in names and (row["press"] == "none" or row["press"] in presses(row["model"])):
+        ours = row["press"] == "none" or row["press"] in presses(row["model"])
+        if row["model"] in names and ours:
             rows.append(pipeline_case(row, models))
-            if rows[-1]["answers"] != row["answers"]:
-                findings.append(f"pipeline.json: {row['model']} {row['press']}: {rows[-1]['answers']}")
+            answers = rows[-1]["answers"]
+            if answers != row["answers"]:
+                findings.append(f"pipeline.json: {row['model']} {row['press']}: {answers}")
     if args.out:
         (args.out / "presses" / "pipeline.json").write_text(json.dumps(rows) + "\n")
     print("\n".join(findings))
