@@ -283,7 +283,8 @@ absl::Status ReadModel(RawTokenizerJson* raw, BpeSpec* model) {
   // Files from before the type was written have none; they are told apart by their members.
   const std::string type = fields.OptionalString("type").value_or(
       raw->has_vocab && model_json.contains("merges") ? "BPE" : "none");
-  if (fields.status().ok() && type != "BPE") {
+  if (!fields.status().ok()) return fields.status();
+  if (type != "BPE") {
     return Bad("model.type", absl::StrCat("is `", type, "`; only BPE is supported"));
   }
   if (!raw->vocab_problem.empty()) return absl::InvalidArgumentError(raw->vocab_problem);
