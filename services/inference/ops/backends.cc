@@ -1,11 +1,14 @@
 #include "services/inference/ops/backends.h"
 
+#include <omp.h>
+
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/inference/ops/cpu/cpu_ops.h"
 #include "services/inference/ops/reference/reference_ops.h"
+#include "services/inference/tensor/check.h"
 
 namespace kvscope::inference {
 
@@ -20,6 +23,11 @@ absl::StatusOr<std::unique_ptr<Ops>> MakeOps(std::string_view device) {
   const std::vector<std::string> names(Devices().begin(), Devices().end());
   return absl::InvalidArgumentError(absl::StrCat(
       "device is '", std::string(device), "'; this build has auto, ", absl::StrJoin(names, ", ")));
+}
+
+void SetComputeThreads(int threads) {
+  KVSCOPE_CHECK(threads >= 1, "at least one thread");
+  omp_set_num_threads(threads);
 }
 
 }  // namespace kvscope::inference

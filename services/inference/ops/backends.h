@@ -17,4 +17,9 @@ const std::vector<std::string_view>& Devices();
 // names the allowed devices; Unavailable with the reason where the machine lacks the device.
 absl::StatusOr<std::unique_ptr<Ops>> MakeOps(std::string_view device);
 
+// Cores that backends on the host use when called from the calling thread; all of the machine's
+// unless set. Call it before that thread makes its Ops: small models run faster as several Ops of
+// one core each than as one of several.
+void SetComputeThreads(int threads);
+
 }  // namespace kvscope::inference

@@ -13,6 +13,7 @@
 #include "services/inference/checkpoint/safetensors.h"
 #include "services/inference/engine/prefill.h"
 #include "services/inference/models/load.h"
+#include "services/inference/ops/backends.h"
 
 namespace kvscope::inference {
 namespace {
@@ -29,6 +30,7 @@ using Param = std::tuple<std::string, std::string>;  // model, device
 class GoldenForward : public testing::TestWithParam<Param> {
  protected:
   void SetUp() override {
+    SetComputeThreads(1);  // tiny products: more threads only wait for each other
     const auto& [name, device] = GetParam();
     auto model = LoadModel(kGolden / "models" / name, device, "float32");
     ASSERT_TRUE(model.ok()) << model.status();

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "services/inference/checkpoint/safetensors.h"
 #include "services/inference/inspect/ids.h"
+#include "services/inference/ops/backends.h"
 
 namespace kvscope::inference {
 namespace {
@@ -22,6 +23,7 @@ const std::filesystem::path kGolden = std::filesystem::path(KVSCOPE_SOURCE_DIR) 
 class InspectForwardTest : public testing::Test {
  protected:
   void SetUp() override {
+    SetComputeThreads(1);  // tiny products: more threads only wait for each other
     const testing::TestInfo* info = testing::UnitTest::GetInstance()->current_test_info();
     directory_ =
         std::filesystem::path(testing::TempDir()) / (std::string("kvscope_") + info->name());

@@ -2,6 +2,7 @@
 #include "services/inference/ops/ops.h"
 
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -211,6 +212,27 @@ TEST_P(OpsTest, EqualCallsGiveEqualBits) {
   other_.ops().Linear(*packed, other_.Put(x), y);
   other_.ops().Linear(*packed, other_.Put(x), again);
   EXPECT_EQ(other_.Get(y), other_.Get(again));
+}
+
+// One thread and several differ by noise at most, and each repeats itself.
+TEST_P(OpsTest, AnyNumberOfThreads) {
+  const Tensor q = random_.Normals({90, 4, 32}), k = random_.Normals({2, 90, 32});
+  const Tensor v = random_.Normals({2, 90, 32}), weight = random_.Normals({64, 128});
+  std::vector<float> results[3];
+  for (const int threads : {1, 2, 3}) {
+    std::thread([&, threads] {  // the setting is the thread's own
+      SetComputeThreads(threads);
+      Bench bench(GetParam());
+      const Tensor out = bench.New({90, 4, 32}), y = bench.New({90, 64});
+      bench.ops().CausalAttention(bench.Put(q), bench.Put(k), bench.Put(v), out, Tensor());
+      const auto packed = bench.ops().Pack(weight, Tensor(), DType::kFloat32);
+      bench.ops().Linear(*packed, out.Reshaped({90, 128}), y);
+      results[threads - 1] = bench.Get(y);
+    })
+        .join();
+  }
+  ExpectNear(results[1], results[0], 2e-5f, "two threads");
+  ExpectNear(results[2], results[0], 2e-5f, "three threads");
 }
 
 using OpsDeathTest = OpsTest;
