@@ -49,7 +49,8 @@ struct QuestionRecord {
 };
 
 // In regime aware_each every question has a context of its own: it yields one PassageRecord a
-// question, with that question alone in `questions` order kept (question_index says which).
+// question. `questions` lists all of the passage's each time (their answer tokens are those of this
+// context); the cells and their streams are of the one question that question_index names.
 struct PassageRecord {
   std::vector<int32_t> context_ids;
   std::vector<std::string> context_tokens;  // text of each token; only if asked for (heat maps)
