@@ -9,6 +9,7 @@ built by its folder's CMakeLists.txt; every extension (a .cc without .h in score
 models/) is in its registry and in a test.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -185,11 +186,15 @@ def check_built(root, path):
         return
     folder = path.parent
     while str(folder) != ".":
-        lists = root / folder / "CMakeLists.txt"
-        if lists.exists():
-            inside = path.relative_to(folder).as_posix()
-            if not re.search(rf"(^|[\s(/]){re.escape(inside)}([\s)]|$)", lists.read_text()):
-                yield f"{path}: no target builds it: not in {folder}/CMakeLists.txt"
+        # A service's main.cc is built where the service is, as ../main.cc.
+        for lists in (folder / "CMakeLists.txt", folder / "service" / "CMakeLists.txt"):
+            if not (root / lists).exists():
+                continue
+            inside = os.path.relpath(path, lists.parent)
+            if re.search(rf"(^|[\s(/]){re.escape(inside)}([\s)]|$)", (root / lists).read_text()):
+                return
+        if (root / folder / "CMakeLists.txt").exists():
+            yield f"{path}: no target builds it: not in {folder}/CMakeLists.txt"
             return
         folder = folder.parent
     yield f"{path}: no CMakeLists.txt above it"
