@@ -23,7 +23,7 @@ void KeyPanels::Pack(const Tensor& k, int64_t tokens, const std::vector<char>& w
   tiles_ = Tiles(tokens);
   stride_ = dim * kPanel;
   data_ = memory_.Floats(heads * tiles_ * stride_);
-#pragma omp parallel for schedule(static) if (tokens * dim * heads > (1 << 14))
+#pragma omp parallel for schedule(static) if (Parallel(16 * tokens * dim * heads))
   for (int64_t i = 0; i < heads * tiles_; ++i) {
     const int64_t head = i / tiles_, first = i % tiles_ * kPanel;
     if (!wanted[static_cast<size_t>(head)]) continue;
@@ -40,7 +40,7 @@ void Attention::Causal(const Tensor& q, const Tensor& k, const Tensor& v, const 
   threads_.resize(static_cast<size_t>(omp_get_max_threads()));
   const int64_t block_rows = BlockRows(q.dim(1) / kv_heads);
   const int64_t blocks = (rows + block_rows - 1) / block_rows;
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (Parallel(2 * q.size() * rows))
   for (int64_t i = blocks * kv_heads - 1; i >= 0; --i) {  // the last rows see most: they go first
     const int64_t begin = i / kv_heads * block_rows;
     CausalBlock(q, v, i % kv_heads, begin, std::min(rows, begin + block_rows), out, weights,

@@ -17,7 +17,7 @@ namespace {
 
 using cpu::Exp;
 
-constexpr int64_t kParallelSize = 1 << 15;  // numbers below which a second thread costs more
+constexpr int64_t kParallelSize = 1 << 17;  // numbers below which a second thread costs more
 
 // cos and sin of position · inv_freq, grown as positions are met: they cost more than the rotation.
 class RotationTable {

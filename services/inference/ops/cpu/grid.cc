@@ -258,7 +258,7 @@ void Attention::Grid(const GridAttention& args, const Tensor& out, const GridCap
   }
   panels_.Pack(args.k, args.tokens, shared);
   threads_.resize(static_cast<size_t>(omp_get_max_threads()));
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (Parallel(2 * args.q.size() * args.tokens))
   for (size_t i = 0; i < blocks.size(); ++i) {
     BlockScratch& scratch = threads_[static_cast<size_t>(omp_get_thread_num())];
     BlockRun(args, blocks[i], panels_, scratch).Run(out, capture);

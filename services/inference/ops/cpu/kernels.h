@@ -27,6 +27,10 @@ inline Vec Load(const float* from) {
 }
 inline void Store(float* to, const Vec& v) { std::memcpy(to, &v, sizeof v); }
 
+// Whether work of so many floating-point operations is worth more than one thread: below about 30
+// microseconds threads only wait for each other, and on a busy machine for their turn.
+inline bool Parallel(int64_t operations) { return operations > 4'000'000; }
+
 // c[R, V · kLanes] (+)= a[R, k] · b[k, V · kLanes]. Every element sums over k in ascending order,
 // whatever R and V are.
 template <int R, int V>

@@ -1,8 +1,10 @@
 #include "services/inference/ops/cpu/linear.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <climits>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string_view>
@@ -11,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "services/inference/tensor/check.h"
+#include "services/inference/ops/cpu/kernels.h"
 
 namespace kvscope::inference::cpu {
 namespace {
@@ -42,11 +44,25 @@ struct CpuLinear final : PackedLinear {
   Tensor bias;  // float32 [out], or empty
 };
 
-// (rows, in, out, stored type, has bias)
-using Key = std::tuple<int64_t, int64_t, int64_t, int, bool>;
+// (rows, in, out, stored type, has bias, threads)
+using Key = std::tuple<int64_t, int64_t, int64_t, int, bool, int>;
 
-struct Product {
-  matmul primitive;
+// Runs the calling thread's OpenMP regions on so many threads for a while.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int threads) : before_(omp_get_max_threads()) {
+    omp_set_num_threads(std::min(threads, before_));
+  }
+  ~ThreadLimit() { omp_set_num_threads(before_); }
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+
+ private:
+  int before_;
+};
+
+struct Primitive {
+  matmul kernel;
   memory x, y, bias;  // handles are set for each call
 };
 
@@ -66,7 +82,7 @@ int64_t RoundUpRows(int64_t rows) {
 struct LinearEngine::State {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
-  std::map<Key, Product> products;
+  std::map<Key, Primitive> primitives;
   Tensor x, y;  // padded copies
 
   matmul::primitive_desc Describe(int64_t rows, const CpuLinear& linear,
@@ -78,16 +94,20 @@ struct LinearEngine::State {
                                : matmul::primitive_desc(matmul::desc(x, weights, bias, y), engine);
   }
 
-  Product& Find(int64_t rows, const CpuLinear& linear) {
-    const Key key{rows, linear.in_features, linear.out_features,
-                  static_cast<int>(StoredType(linear.arithmetic)), !linear.bias.empty()};
-    const auto found = products.find(key);
-    if (found != products.end()) return found->second;
+  Primitive& Find(int64_t rows, const CpuLinear& linear) {
+    const Key key{rows,
+                  linear.in_features,
+                  linear.out_features,
+                  static_cast<int>(StoredType(linear.arithmetic)),
+                  !linear.bias.empty(),
+                  omp_get_max_threads()};
+    const auto found = primitives.find(key);
+    if (found != primitives.end()) return found->second;
     const matmul::primitive_desc desc = Describe(rows, linear, linear.weights.get_desc());
-    Product product{matmul(desc), memory(desc.src_desc(), engine, nullptr),
-                    memory(desc.dst_desc(), engine, nullptr), memory()};
+    Primitive product{matmul(desc), memory(desc.src_desc(), engine, nullptr),
+                      memory(desc.dst_desc(), engine, nullptr), memory()};
     if (!linear.bias.empty()) product.bias = memory(desc.bias_desc(), engine, nullptr);
-    return products.emplace(key, std::move(product)).first->second;
+    return primitives.emplace(key, std::move(product)).first->second;
   }
 
   Tensor Padded(Tensor& scratch, DType dtype, int64_t size) {
@@ -124,7 +144,9 @@ struct LinearEngine::State {
 
   void RunRows(const CpuLinear& linear, const float* from, int64_t rows, float* to) {
     const int64_t padded = RoundUpRows(rows);
-    Product& product = Find(padded, linear);
+    const ThreadLimit limit(
+        Parallel(2 * padded * linear.in_features * linear.out_features) ? INT_MAX : 1);
+    Primitive& product = Find(padded, linear);
     product.x.set_data_handle(PrepareInput(linear, from, rows, padded));
     float* result =
         padded == rows ? to : Padded(y, DType::kFloat32, padded * linear.out_features).f32();
@@ -135,7 +157,7 @@ struct LinearEngine::State {
       product.bias.set_data_handle(linear.bias.f32());
       arguments.emplace(DNNL_ARG_BIAS, product.bias);
     }
-    product.primitive.execute(stream, arguments);
+    product.kernel.execute(stream, arguments);
     stream.wait();
     if (result != to) std::copy_n(result, rows * linear.out_features, to);
   }
