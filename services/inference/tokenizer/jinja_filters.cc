@@ -259,6 +259,18 @@ Value Unique(Evaluator& evaluator, const Value& value, const Arguments& argument
   return evaluator.Made(Value::List(std::move(kept)));
 }
 
+Value Sum(Evaluator& evaluator, const Value& value, const Arguments& arguments) {
+  const Value* attribute = arguments.Find(0, "attribute");
+  const Value* start = arguments.Find(1, "start");
+  Value total = start ? *start : Value(int64_t{0});
+  for (const Value& item : ItemsOf(evaluator, value, "sum")) {
+    if (evaluator.failed()) break;
+    const bool by_attribute = attribute && !attribute->is_none();
+    total = evaluator.Add(total, by_attribute ? evaluator.GetPath(item, *attribute) : item);
+  }
+  return total;
+}
+
 Value Int(Evaluator&, const Value& value, const Arguments& arguments) {
   const int64_t otherwise = IntegerArgument(arguments, 0, "default", 0);
   if (value.is_integer()) return value.integer();
@@ -353,6 +365,7 @@ constexpr NamedFilter kFilters[] = {
     {"float", Float},
     {"abs", Abs},
     {"indent", Indent},
+    {"sum", Sum},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/inference/tokenizer/jinja_expression.h"
@@ -83,7 +84,9 @@ class StatementParser {
     if (word == "generation") {
       statement->kind = Statement::kBlock;
       EndBlock();
+      const int loop_nesting = std::exchange(loop_nesting_, 0);  // no break out of it
       statement->body = Closed("endgeneration", word);
+      loop_nesting_ = loop_nesting;
       return;
     }
     if (word == "break" || word == "continue") {

@@ -29,7 +29,13 @@ bool IsCased(utf8proc_int32_t c) {
 
 }  // namespace
 
-std::string ToUpper(std::string_view text) { return MapCharacters(text, utf8proc_toupper); }
+std::string ToUpper(std::string_view text) {
+  std::string out = MapCharacters(text, [](utf8proc_int32_t c) {
+    return c == 0xDF ? c : utf8proc_toupper(c);  // the one common letter that becomes two
+  });
+  for (size_t at = 0; (at = out.find("\u00DF", at)) != std::string::npos;) out.replace(at, 2, "SS");
+  return out;
+}
 std::string ToLower(std::string_view text) { return MapCharacters(text, utf8proc_tolower); }
 
 std::string ToTitle(std::string_view text) {

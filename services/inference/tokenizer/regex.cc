@@ -14,8 +14,8 @@ struct Regex::Code {
 
 namespace {
 
-constexpr char kWhiteSpace[] =
-    R"(\x{09}-\x{0D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+constexpr char kWhiteSpace[] = R"(\x{09}-\x{0D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A})"
+                               R"(\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
 constexpr uint32_t kMatchLimit = 10'000'000;  // backtracking steps at one start position
 constexpr size_t kJitStackMaxBytes = 8 << 20;
 
