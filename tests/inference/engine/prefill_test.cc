@@ -1,0 +1,122 @@
+#include "services/inference/engine/prefill.h"
+
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/inference/checkpoint/safetensors.h"
+#include "services/inference/models/load.h"
+
+namespace kvscope::inference {
+namespace {
+
+using testing::HasSubstr;
+
+const std::filesystem::path kGolden = std::filesystem::path(KVSCOPE_SOURCE_DIR) / "tests/golden";
+
+class PrefillTest : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    auto model = LoadModel(kGolden / "models" / "llama3-tiny", GetParam(), "float32");
+    ASSERT_TRUE(model.ok()) << model.status();
+    model_ = *std::move(model);
+    workspace_ = std::make_unique<Workspace>(*model_->ops, model_->config);
+  }
+
+  std::string Refusal(const std::vector<int32_t>& ids) {
+    PrefillRequest request;
+    request.ids = ids;
+    const auto result = Prefill(*model_, request, *workspace_);
+    EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(result.status().message());
+  }
+
+  std::unique_ptr<LoadedModel> model_;
+  std::unique_ptr<Workspace> workspace_;
+};
+
+TEST_P(PrefillTest, RefusesPromptsThatTheModelCannotRead) {
+  EXPECT_THAT(Refusal({}), HasSubstr("no tokens"));
+  EXPECT_THAT(Refusal({1, -1}), HasSubstr("token 1 of the prompt has the id -1"));
+  EXPECT_THAT(Refusal({512}), HasSubstr("the model's ids are 0 to 511"));
+  EXPECT_THAT(Refusal(std::vector<int32_t>(131073, 1)), HasSubstr("131073 tokens"));
+}
+
+// A query before RoPE, rotated by hand, meets the keys of its layer: the last row's softmax must be
+// the golden attention weights. So queries, keys and RoPE parameters of the view belong together.
+TEST_P(PrefillTest, ShowsEveryLayerToTheSink) {
+  auto golden = SafetensorsFile::Open(kGolden / "forward/llama3-tiny.safetensors");
+  ASSERT_TRUE(golden.ok());
+  const Tensor stored_ids = *golden->Get("short.input_ids"),
+               attentions = *golden->Get("short.attentions");
+  const auto* data = static_cast<const int64_t*>(stored_ids.data());
+  const std::vector<int32_t> ids(data, data + stored_ids.size());
+  const int tokens = static_cast<int>(ids.size());
+  int next_layer = 0;
+  PrefillRequest request;
+  request.ids = ids;
+  request.needs = {.keys = true, .queries = true};
+  request.sink = [&](const LayerView& view) {
+    ASSERT_EQ(view.layer, next_layer++);
+    ASSERT_EQ(view.layers, 3);
+    ASSERT_EQ(view.tokens, tokens);
+    ASSERT_EQ(view.sequence_tokens, tokens);
+    ASSERT_EQ(view.values_data, nullptr) << "not asked for";
+    const int half = view.head_dim / 2;
+    for (int head = 0; head < view.q_heads; ++head) {
+      std::vector<double> query(static_cast<size_t>(view.head_dim)), scores;
+      const float* raw = view.queries_data + ((tokens - 1) * view.q_heads + head) * view.head_dim;
+      for (int i = 0; i < half; ++i) {
+        const double angle = (tokens - 1) * double{view.rope->inv_freq[static_cast<size_t>(i)]};
+        query[static_cast<size_t>(i)] = raw[i] * std::cos(angle) - raw[i + half] * std::sin(angle);
+        query[static_cast<size_t>(i + half)] =
+            raw[i + half] * std::cos(angle) + raw[i] * std::sin(angle);
+      }
+      double sum = 0;
+      for (int t = 0; t < tokens; ++t) {
+        const float* key =
+            view.keys_data + (head / view.group() * view.capacity + t) * view.head_dim;
+        const double dot = std::inner_product(query.begin(), query.end(), key, 0.0);
+        scores.push_back(std::exp(dot / std::sqrt(view.head_dim)));
+        sum += scores.back();
+      }
+      const int64_t row = ((int64_t{view.layer} * view.q_heads + head) * tokens + tokens - 1);
+      for (int t = 0; t < tokens; ++t) {
+        ASSERT_NEAR(scores[static_cast<size_t>(t)] / sum, attentions.f32()[row * tokens + t], 1e-4)
+            << "layer " << view.layer << " head " << head << " token " << t;
+      }
+    }
+  };
+  const auto result = Prefill(*model_, request, *workspace_);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(next_layer, 3);
+  EXPECT_EQ(result->cache.tokens, tokens);
+  EXPECT_TRUE(result->logits.empty());
+  EXPECT_TRUE(result->hidden.empty());
+}
+
+TEST_P(PrefillTest, RepeatsItselfBitForBit) {
+  const std::vector<int32_t> ids = {3, 1, 4, 1, 5, 9, 2, 6};
+  std::vector<float> logits[2];
+  for (int i = 0; i < 2; ++i) {
+    PrefillRequest request;
+    request.ids = ids;
+    request.logits = LogitsWanted::kLast;
+    const auto result = Prefill(*model_, request, *workspace_);
+    ASSERT_TRUE(result.ok()) << result.status();
+    logits[i].assign(result->logits.f32(), result->logits.f32() + result->logits.size());
+  }
+  EXPECT_EQ(logits[0].size(), 512u);
+  EXPECT_EQ(logits[0], logits[1]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, PrefillTest, testing::Values("reference", "cpu"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace kvscope::inference
