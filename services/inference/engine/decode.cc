@@ -1,6 +1,7 @@
 #include "services/inference/engine/decode.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "services/inference/tensor/check.h"
@@ -8,9 +9,6 @@
 
 namespace kvscope::inference {
 namespace {
-
-constexpr int64_t kSuffixCacheBytes = int64_t{512} << 20;  // of one wave of streams
-constexpr size_t kMaxRows = 2048;                          // of one step
 
 // The keep sets as Grid reads them: for each layer u64 [sets, kv_heads, words].
 std::vector<Tensor> UploadKeepSets(Ops& ops, std::span<const KeepSet> sets) {
@@ -72,7 +70,7 @@ class Wave {
   // Adds a row: the token at `position` of a stream's suffix. After a row that `chooses`, the
   // stream's next token is taken.
   absl::Status Feed(size_t slot, int32_t token, size_t position, bool chooses) {
-    if (ids_.size() == kMaxRows) KVSCOPE_RETURN_IF_ERROR(Step());
+    if (ids_.size() == batch_.max_rows) KVSCOPE_RETURN_IF_ERROR(Step());
     if (chooses) {
       choosing_rows_.push_back(static_cast<int32_t>(ids_.size()));
       choosing_slots_.push_back(slot);
@@ -91,16 +89,17 @@ class Wave {
   absl::Status Step() {
     if (ids_.empty()) return absl::OkStatus();
     if (batch_.cancelled && batch_.cancelled()) return absl::CancelledError("decoding cancelled");
-    const size_t width = ids_.size() * static_cast<size_t>(decoder_.config().q_heads);
-    top_tokens_.resize(width);
-    top_weights_.resize(width);
-    answer_mass_.resize(width);
     for (const size_t slot : choosing_slots_) {
       if (streams_[slot].span >= 0) decoded_[slot].rows.emplace_back();
     }
     decoder_.Embed(ids_, ws_);
-    for (int layer = 0; layer < decoder_.config().layers; ++layer) {
+    const int layers = decoder_.config().layers;
+    for (int layer = 0; layer < layers; ++layer) {
       decoder_.Qkv(layer, positions_, ws_);
+      ops_.StoreKv(ws_.k, row_slot_, row_index_, suffixes_.keys(layer));
+      ops_.StoreKv(ws_.v, row_slot_, row_index_, suffixes_.values(layer));
+      if (layer + 1 == layers) SelectChoosing();
+      if (ids_.empty()) break;
       Attend(layer);
       CollectRows();
       decoder_.Finish(layer, ws_);
@@ -114,19 +113,32 @@ class Wave {
     return absl::OkStatus();
   }
 
+  // Once the last layer's keys and values are stored, only the rows that choose are of use.
+  void SelectChoosing() {
+    if (choosing_rows_.size() == ids_.size()) return;
+    if (!choosing_rows_.empty()) ws_.Select(choosing_rows_);
+    for (std::vector<int32_t>* rows : {&ids_, &row_set_, &row_slot_, &row_length_, &row_capture_}) {
+      for (size_t i = 0; i < choosing_rows_.size(); ++i) {
+        (*rows)[i] = (*rows)[static_cast<size_t>(choosing_rows_[i])];
+      }
+      rows->resize(choosing_rows_.size());
+    }
+    std::iota(choosing_rows_.begin(), choosing_rows_.end(), 0);
+  }
+
   void Attend(int layer) {
-    const Tensor& suffix_k = suffixes_.keys(layer);
-    const Tensor& suffix_v = suffixes_.values(layer);
-    ops_.StoreKv(ws_.k, row_slot_, row_index_, suffix_k);
-    ops_.StoreKv(ws_.v, row_slot_, row_index_, suffix_v);
+    const size_t width = ids_.size() * static_cast<size_t>(decoder_.config().q_heads);
+    top_tokens_.resize(width);
+    top_weights_.resize(width);
+    answer_mass_.resize(width);
     ops_.Grid({.q = ws_.q,
                .k = context_.keys(layer),
                .v = context_.values(layer),
                .tokens = context_.tokens,
                .keep = keep_[static_cast<size_t>(layer)],
                .row_set = row_set_,
-               .suffix_k = suffix_k,
-               .suffix_v = suffix_v,
+               .suffix_k = suffixes_.keys(layer),
+               .suffix_v = suffixes_.values(layer),
                .row_slot = row_slot_,
                .row_suffix_length = row_length_,
                .row_capture = row_capture_,
@@ -220,7 +232,7 @@ absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,
   const int64_t slot_bytes =
       capacity * KvBytesPerToken(config.layers, config.kv_heads, config.head_dim);
   const auto slots = static_cast<size_t>(std::clamp<int64_t>(
-      kSuffixCacheBytes / slot_bytes, 1, static_cast<int64_t>(batch.streams.size())));
+      batch.max_suffix_bytes / slot_bytes, 1, static_cast<int64_t>(batch.streams.size())));
 
   Ops& ops = decoder.ops();
   const std::vector<Tensor> keep = UploadKeepSets(ops, batch.sets);

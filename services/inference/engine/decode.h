@@ -30,6 +30,8 @@ struct StreamBatch {
   int max_new_tokens = 1;
   std::span<const int32_t> end_tokens;  // ascending; a stream ends after any of them
   bool with_logits = false;
+  size_t max_rows = 2048;                           // of one step
+  int64_t max_suffix_bytes = int64_t{512} << 20;    // of the suffixes' cache, one stream or more
   std::function<bool()> cancelled;                  // may be empty
   std::function<void(size_t stream)> stream_ended;  // may be empty
 };
@@ -39,7 +41,7 @@ struct DecodedStream {
   bool ended = false;              // by an end token
   std::vector<AttentionRow> rows;  // of a stream with a span: last suffix token, then each
                                    // generated token but the last
-  std::vector<float> logits;  // [tokens, vocab] if asked for
+  std::vector<float> logits;       // [tokens, vocab] if asked for
 };
 
 // Greedy; ties to the lower id. Positions go on from `context.tokens`, the uncompressed length.

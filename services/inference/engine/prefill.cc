@@ -71,6 +71,13 @@ class Run {
     model_.decoder->Qkv(layer, positions_, ws_);
     ops_.StoreKv(ws_.k, slots_, positions_, keys);
     ops_.StoreKv(ws_.v, slots_, positions_, values);
+    // What follows the last layer's cache is for the logits alone.
+    const bool done = layer + 1 == model_.config.layers && request_.logits == LogitsWanted::kNone &&
+                      !request_.hidden && !request_.attention;
+    if (done) {
+      if (request_.sink) Show(layer);
+      return;
+    }
     Tensor weights;
     if (request_.attention) {
       weights = AllocateHost(DType::kFloat32, {model_.config.q_heads, tokens_, tokens_});

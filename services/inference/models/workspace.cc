@@ -33,6 +33,17 @@ void Workspace::Resize(int64_t rows) {
   proj = View(proj_, {piece, hidden});
 }
 
+void Workspace::Select(std::span<const int32_t> rows) {
+  const auto count = static_cast<int64_t>(rows.size());
+  const int64_t q_width = int64_t{config_.q_heads} * config_.head_dim;
+  ops_.Rows(x, rows, View(spare_x_, {count, config_.hidden_size}));
+  ops_.Rows(q.Reshaped({rows_, q_width}), rows, View(spare_q_, {count, q_width}));
+  std::swap(x_, spare_x_);
+  std::swap(q_, spare_q_);
+  rows_ = 0;
+  Resize(count);
+}
+
 Tensor Workspace::Hidden(int64_t count) { return View(hidden_, {count, config_.hidden_size}); }
 Tensor Workspace::Logits(int64_t count) { return View(logits_, {count, config_.vocab_size}); }
 

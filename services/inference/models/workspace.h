@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "services/inference/checkpoint/config.h"
 #include "services/inference/ops/ops.h"
@@ -18,6 +19,8 @@ class Workspace {
 
   // Shapes everything below for steps of `rows` rows; contents are lost.
   void Resize(int64_t rows);
+  // Goes on with the given rows of x and q only; the contents of everything else are lost.
+  void Select(std::span<const int32_t> rows);
   int64_t rows() const { return rows_; }
 
   Tensor x;                         // [rows, hidden], the residual stream
@@ -41,6 +44,7 @@ class Workspace {
   int64_t rows_ = -1;
   bool keep_queries_ = false;
   Tensor x_, q_, q_before_rope_, k_, v_, attention_, normed_, fused_, act_, proj_, hidden_, logits_;
+  Tensor spare_x_, spare_q_;  // Select gathers into these
 };
 
 }  // namespace kvscope::inference

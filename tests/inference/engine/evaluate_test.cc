@@ -12,6 +12,7 @@
 
 #include "services/inference/engine/engine.h"
 #include "services/inference/engine/state.h"
+#include "services/inference/ops/backends.h"
 #include "services/inference/presses/press.h"
 
 namespace kvscope::inference {
@@ -26,6 +27,7 @@ using ::testing::SizeIs;
 
 const Engine& Pocket() {
   static const Engine* engine = [] {
+    SetComputeThreads(1);  // tiny products: more threads only wait for each other
     EngineOptions options;
     options.device = "cpu";
     options.dtype = "float32";

@@ -15,6 +15,7 @@
 #include "services/inference/engine/keep.h"
 #include "services/inference/engine/score.h"
 #include "services/inference/models/load.h"
+#include "services/inference/ops/backends.h"
 #include "services/inference/presses/press.h"
 #include "services/inference/tokenizer/chat_template.h"
 #include "services/inference/tokenizer/tokenizer.h"
@@ -58,6 +59,7 @@ bool ChoiceIsArbitrary(const ScoreTable& scores, const KeepSet& kept) {
 // What the engine answers; nothing where float noise decides what is kept.
 std::optional<std::vector<std::string>> Answers(const nlohmann::json& row,
                                                 const Tokenizer& tokenizer) {
+  SetComputeThreads(1);  // tiny products: more threads only wait for each other
   const auto model =
       *LoadModel(kGolden + "models/" + row["model"].get<std::string>(), "cpu", "float32");
   const std::string name = row["press"];

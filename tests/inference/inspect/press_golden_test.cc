@@ -14,6 +14,7 @@
 #include "services/inference/checkpoint/safetensors.h"
 #include "services/inference/inspect/press.h"
 #include "services/inference/models/load.h"
+#include "services/inference/ops/backends.h"
 #include "services/inference/presses/press.h"
 
 namespace kvscope::inference {
@@ -65,6 +66,7 @@ class PressGolden : public ::testing::TestWithParam<std::tuple<std::string, std:
  protected:
   void SetUp() override {
     const auto& [model, device] = GetParam();
+    SetComputeThreads(1);  // tiny products: more threads only wait for each other
     auto loaded = LoadModel(kGolden + "models/" + model, device, "float32");
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     model_ = *std::move(loaded);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "services/inference/checkpoint/safetensors.h"
+#include "services/inference/ops/backends.h"
 
 namespace kvscope::inference {
 namespace {
@@ -24,6 +25,7 @@ class InspectPressTest : public ::testing::Test {
     const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
     dir_ = std::filesystem::path(::testing::TempDir()) / (std::string("press_") + info->name());
     std::filesystem::create_directories(dir_);
+    SetComputeThreads(1);  // tiny products: more threads only wait for each other
     options_.model_dir = KVSCOPE_SOURCE_DIR "/tests/golden/models/qwen3-tiny";
     options_.ids_file = Write("ids.json", "[5, 6, 7, 8, 9, 10, 11, 12]");
     options_.question_ids_file = Write("question.json", R"({"ids": [20, 21]})");

@@ -1,0 +1,144 @@
+// Decoding gives the same whatever the size of its steps and waves.
+#include "services/inference/engine/decode.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "services/inference/engine/score.h"
+#include "services/inference/engine/survival.h"
+#include "services/inference/models/load.h"
+#include "services/inference/ops/backends.h"
+
+namespace kvscope::inference {
+namespace {
+
+using ::testing::Each;
+using ::testing::FloatNear;
+using ::testing::IsEmpty;
+using ::testing::Pointwise;
+using ::testing::SizeIs;
+
+constexpr int kContextTokens = 70;
+
+// Three questions of different length through two keep sets of a context of 70 tokens.
+class Decode : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    SetComputeThreads(1);  // tiny products: more threads only wait for each other
+    auto loaded = LoadModel(KVSCOPE_SOURCE_DIR "/tests/golden/models/llama-tied", "cpu", "float32");
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    model_ = *std::move(loaded);
+    workspace_ = std::make_unique<Workspace>(*model_->ops, model_->config);
+    std::vector<int32_t> context(kContextTokens);
+    std::iota(context.begin(), context.end(), 100);
+    context_ = *PrefillAndScore(*model_, context, nullptr, *workspace_);
+    const ModelConfig& config = model_->config;
+    sets_ = {KeepSet::Everything(config.layers, config.kv_heads, kContextTokens),
+             KeepSet(config.layers, config.kv_heads, kContextTokens)};
+    for (int layer = 0; layer < config.layers; ++layer) {
+      for (int head = 0; head < config.kv_heads; ++head) {
+        for (int t = head; t < kContextTokens; t += 3) sets_[1].Keep(layer, head, t);
+      }
+    }
+    spans_ = TokenBits(std::vector<int32_t>{3, 4, 65}, sets_[0].words());
+    for (size_t set = 0; set < sets_.size(); ++set) {
+      for (const std::vector<int32_t>& suffix : suffixes_) {
+        streams_.push_back({.set = set, .suffix = suffix, .span = 0});
+      }
+    }
+    batch_.sets = sets_;
+    batch_.streams = streams_;
+    batch_.spans = spans_;
+    batch_.max_new_tokens = 5;
+    batch_.with_logits = true;
+  }
+
+  std::vector<DecodedStream> Run() {
+    auto decoded = DecodeStreams(*model_->decoder, context_, batch_, *workspace_);
+    EXPECT_TRUE(decoded.ok()) << decoded.status();
+    return *std::move(decoded);
+  }
+
+  std::unique_ptr<LoadedModel> model_;
+  std::unique_ptr<Workspace> workspace_;
+  KvCache context_;
+  std::vector<KeepSet> sets_;
+  std::vector<uint64_t> spans_;
+  const std::vector<std::vector<int32_t>> suffixes_ = {
+      {7}, {8, 9, 10, 11, 12}, {13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23}};
+  std::vector<Stream> streams_;
+  StreamBatch batch_;
+};
+
+TEST_F(Decode, StepsAndWavesOfAnySizeGiveTheSame) {
+  const std::vector<DecodedStream> expected = Run();
+  ASSERT_THAT(expected, SizeIs(6));
+  for (const auto& [max_rows, max_suffix_bytes] :
+       {std::pair<size_t, int64_t>(1, 1 << 30), {4, 1 << 30}, {5, 1}, {2048, 1}, {3, 50000}}) {
+    SCOPED_TRACE(std::to_string(max_rows) + " rows, " + std::to_string(max_suffix_bytes));
+    batch_.max_rows = max_rows;
+    batch_.max_suffix_bytes = max_suffix_bytes;
+    const std::vector<DecodedStream> decoded = Run();
+    for (size_t s = 0; s < expected.size(); ++s) {
+      EXPECT_EQ(decoded[s].tokens, expected[s].tokens);
+      EXPECT_THAT(decoded[s].logits, Pointwise(FloatNear(1e-3f), expected[s].logits));
+      ASSERT_THAT(decoded[s].rows, SizeIs(5));
+      for (size_t row = 0; row < 5; ++row) {
+        EXPECT_EQ(decoded[s].rows[row].top_tokens, expected[s].rows[row].top_tokens);
+        EXPECT_THAT(decoded[s].rows[row].answer_mass,
+                    Pointwise(FloatNear(1e-4f), expected[s].rows[row].answer_mass));
+      }
+    }
+  }
+}
+
+TEST_F(Decode, KeepSetsMatter) {
+  const std::vector<DecodedStream> decoded = Run();
+  for (size_t q = 0; q < 3; ++q) EXPECT_NE(decoded[q].logits, decoded[q + 3].logits);
+}
+
+TEST_F(Decode, AStreamEndsAfterAnEndToken) {
+  const std::vector<DecodedStream> all = Run();
+  const int32_t end = all[1].tokens[2];
+  batch_.end_tokens = std::span(&end, 1);
+  std::vector<size_t> ended;
+  batch_.stream_ended = [&](size_t stream) { ended.push_back(stream); };
+  const std::vector<DecodedStream> decoded = Run();
+  for (size_t s = 0; s < all.size(); ++s) {
+    const auto at = std::find(all[s].tokens.begin(), all[s].tokens.end(), end);
+    const bool found = at != all[s].tokens.end();
+    EXPECT_EQ(decoded[s].ended, found);
+    EXPECT_EQ(decoded[s].tokens, std::vector<int32_t>(all[s].tokens.begin(), found ? at + 1 : at));
+    EXPECT_THAT(decoded[s].rows, SizeIs(decoded[s].tokens.size()));
+  }
+  EXPECT_TRUE(decoded[1].ended);
+  std::sort(ended.begin(), ended.end());
+  EXPECT_EQ(ended, (std::vector<size_t>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST_F(Decode, OnlyStreamsWithASpanAreWatched) {
+  streams_[2].span = -1;
+  const std::vector<DecodedStream> decoded = Run();
+  EXPECT_THAT(decoded[2].rows, IsEmpty());
+  EXPECT_THAT(decoded[1].rows, SizeIs(5));
+}
+
+TEST_F(Decode, AnEmptySpanHasNoMass) {
+  spans_.assign(spans_.size(), 0);
+  for (const DecodedStream& stream : Run()) EXPECT_THAT(stream.rows[0].answer_mass, Each(0));
+}
+
+TEST_F(Decode, StopsWhenCancelled) {
+  batch_.cancelled = [] { return true; };
+  EXPECT_EQ(DecodeStreams(*model_->decoder, context_, batch_, *workspace_).status().code(),
+            absl::StatusCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace kvscope::inference
