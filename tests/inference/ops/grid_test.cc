@@ -173,6 +173,26 @@ TEST_P(GridTest, TopTokenTiesGoToTheEarlierAndNothingKeptIsMinusOne) {
   EXPECT_NEAR(seen.answer_mass[0], seen.top_weight[0], 1e-7f);
 }
 
+// A row whose own suffix takes all the weight still names a kept token: the first.
+TEST_P(GridTest, WeightsThatUnderflow) {
+  for (const int64_t kept : {3, 80}) {  // gathered, and masked
+    Step step = MakeStep(random_, 1, 1, 1, 8, 90, 1);
+    std::fill_n(step.q.f32(), 8, 10.0f);
+    std::fill_n(step.k.f32(), 90 * 8, -10.0f);
+    std::fill_n(step.suffix_k.f32(), step.suffix_k.size(), 10.0f);
+    std::fill_n(step.keep.u64(), 2, uint64_t{0});
+    for (int64_t t = 5; t < 5 + kept; ++t) step.keep.u64()[t / 64] |= 1ull << t % 64;
+    step.row_capture = {0};
+    step.spans.assign(2, ~uint64_t{0});
+    const Seen expected = RunStep(reference_, step, true), found = RunStep(other_, step, true);
+    EXPECT_EQ(expected.top_token[0], 5);
+    EXPECT_EQ(found.top_token, expected.top_token);
+    EXPECT_EQ(found.top_weight[0], 0.0f);
+    EXPECT_EQ(found.answer_mass[0], 0.0f);
+    ExpectNear(found.out, expected.out, 1e-5f, "out");
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, GridTest, testing::ValuesIn(OtherDevices()),
                          [](const auto& info) { return info.param; });
 

@@ -32,6 +32,13 @@ int64_t CountKept(const uint64_t* keep, int64_t words) {
   return count;
 }
 
+int64_t FirstBit(const uint64_t* bits, int64_t words) {
+  for (int64_t w = 0; w < words; ++w) {
+    if (bits[w] != 0) return w * 64 + std::countr_zero(bits[w]);
+  }
+  return -1;
+}
+
 void ListKept(const uint64_t* keep, int64_t words, std::vector<int32_t>& kept) {
   kept.clear();
   for (int64_t w = 0; w < words; ++w) {
@@ -215,27 +222,44 @@ class BlockRun {
   }
 
   void Watch(int64_t query, float factor, const GridCapture& capture) {
-    const float* weights = scores_ + query * width_;
+    const float* weights = scores_ + query * width_;  // 0 where masked
     const uint64_t* kept = keep(query);
     const uint64_t* span = args_.spans.data() + args_.row_capture[row(query)] * words_;
-    const auto bit = [](const uint64_t* bits, int64_t t) {
-      return (bits[t / 64] >> t % 64 & 1) != 0;
-    };
-    int64_t top = -1;
-    float top_weight = 0, mass = 0;
-    for (int64_t i = 0; i < seen_; ++i) {
-      const int64_t token = block_.gather ? scratch_.kept[static_cast<size_t>(i)] : i;
-      if (!bit(kept, token)) continue;
-      if (top < 0 || weights[i] > top_weight) {
-        top = token;
-        top_weight = weights[i];
-      }
-      if (bit(span, token)) mass += weights[i];
-    }
     const auto at = static_cast<size_t>(index(query));
-    capture.top_token[at] = static_cast<int32_t>(top);
+    float top_weight = 0;
+    const int64_t top = FirstLargest(weights, top_weight);
+    if (block_.gather) {
+      capture.top_token[at] = top < 0 ? -1 : scratch_.kept[static_cast<size_t>(top)];
+    } else {
+      capture.top_token[at] = static_cast<int32_t>(top_weight > 0 ? top : FirstBit(kept, words_));
+    }
     capture.top_weight[at] = top_weight * factor;
+
+    float mass = 0;
+    int64_t before = 0;  // kept tokens in earlier words
+    for (int64_t w = 0; w < words_; ++w) {
+      for (uint64_t bits = kept[w] & span[w]; bits != 0; bits &= bits - 1) {
+        const int bit = std::countr_zero(bits);
+        const uint64_t earlier = kept[w] & ((uint64_t{1} << bit) - 1);
+        mass += weights[block_.gather ? before + std::popcount(earlier) : w * 64 + bit];
+      }
+      before += std::popcount(kept[w]);
+    }
     capture.answer_mass[at] = mass * factor;
+  }
+
+  // The first index of the largest weight, -1 if nothing is seen; a panel is searched only if it
+  // holds a larger one than those before.
+  int64_t FirstLargest(const float* weights, float& largest) const {
+    int64_t first = seen_ > 0 ? 0 : -1;
+    for (int64_t tile = 0; tile < Tiles(seen_); ++tile) {
+      const float* x = weights + tile * kPanel;
+      const float max = Max(x, tile_tokens(tile));
+      if (max <= largest) continue;
+      largest = max;
+      first = tile * kPanel + (std::find(x, x + tile_tokens(tile), max) - x);
+    }
+    return first;
   }
 
   const GridAttention& args_;
