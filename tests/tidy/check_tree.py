@@ -59,6 +59,7 @@ DIAGRAM = {
     ],
     "inference/service": [
         "inference/engine",
+        "inference/ops",
         "inference/presses",
         "inference/scorers",
         "inference/budgets",

@@ -1,0 +1,66 @@
+// kvscope-inference: a worker, and the inference service, as a process of its own.
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <string>
+
+#include "services/inference/service/engine_cache.h"
+#include "services/inference/service/evaluate_service.h"
+#include "services/inference/service/unit_runner.h"
+#include "services/inference/service/worker.h"
+#include "services/rpc/channel.h"
+#include "services/rpc/flags.h"
+#include "services/rpc/process.h"
+#include "services/rpc/server.h"
+
+int main(int argc, char** argv) {
+  using namespace kvscope;  // NOLINT: a main of one screen
+  rpc::BlockSignals();
+  CLI::App app("Computes what the orchestrator leases to it.", "kvscope-inference");
+  rpc::ServiceFlags flags;
+  std::string orchestrator = "127.0.0.1:7400", metrics = "127.0.0.1:7402", models_dir;
+  std::string device = "auto";
+  int threads = 0;
+  rpc::AddServiceFlags(app, flags);
+  app.add_option("--orchestrator", orchestrator, "HOST:PORT to take work from")
+      ->capture_default_str();
+  app.add_option("--metrics", metrics, "HOST:PORT of the metrics service")->capture_default_str();
+  app.add_option("--models-dir", models_dir, "DIR with one folder a model")->required();
+  app.add_option("--device", device, "the one device to offer, or auto: all that work here")
+      ->capture_default_str();
+  app.add_option("--threads", threads, "threads of a computation; 0: one a core")
+      ->check(CLI::Range(0, 4096));
+  app.footer("Example: kvscope-inference --orchestrator 127.0.0.1:7400 --models-dir models");
+  if (const int code = rpc::ParseFlags(app, argc, argv); code >= 0) return code;
+
+  const auto devices = inference::OfferedDevices(device);
+  if (!devices.ok()) return rpc::Fail(devices.status());
+  const auto to_orchestrator = rpc::Dial(orchestrator, flags.insecure);
+  if (!to_orchestrator.ok()) return rpc::Fail(to_orchestrator.status());
+  const auto to_metrics = rpc::Dial(metrics, flags.insecure);
+  if (!to_metrics.ok()) return rpc::Fail(to_metrics.status());
+
+  inference::EngineCache cache(models_dir);
+  inference::UnitRunner runner(cache, *to_metrics, devices->front());
+  inference::EvaluateService service(runner, threads);
+  grpc::Service* const services[] = {&service};
+  auto server = rpc::Server::Start(
+      {.listen = flags.listen, .insecure = flags.insecure, .reflection = flags.reflection},
+      services);
+  if (!server.ok()) return rpc::Fail(server.status());
+
+  std::atomic<bool> refused = false;
+  inference::Worker worker(
+      *to_orchestrator, runner,
+      {.worker_id = inference::NewWorkerId(), .devices = *devices, .threads = threads},
+      [&refused](const absl::Status&) {
+        refused = true;
+        kill(getpid(), SIGTERM);  // ends the wait below
+      });
+  const int code = rpc::ServeUntilSignal(
+      flags, server->get(), [&worker](absl::Duration timeout) { worker.Drain(timeout); });
+  return refused ? 1 : code;
+}

@@ -1,0 +1,25 @@
+// InferenceService over gRPC: a unit at once, outside any sweep. See inference.proto.
+#pragma once
+
+#include <atomic>
+
+#include "kvscope/v1/inference.grpc.pb.h"
+#include "services/inference/service/unit_runner.h"
+
+namespace kvscope::inference {
+
+class EvaluateService final : public v1::InferenceService::Service {
+ public:
+  // `threads`: of the computation, 0 for OpenMP's default. `runner` must outlive the service.
+  EvaluateService(UnitRunner& runner, int threads) : runner_(runner), threads_(threads) {}
+
+  grpc::Status Evaluate(grpc::ServerContext* context, const v1::EvaluateRequest* request,
+                        grpc::ServerWriter<v1::EvaluateResponse>* writer) override;
+
+ private:
+  UnitRunner& runner_;
+  const int threads_;
+  std::atomic<int> running_ = 0;
+};
+
+}  // namespace kvscope::inference

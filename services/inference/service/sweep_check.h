@@ -1,0 +1,46 @@
+// SweepCheck: can a sweep run here? Opens the model, reads the presses, counts every context.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "kvscope/v1/worker.pb.h"
+#include "services/inference/engine/engine.h"
+#include "services/inference/engine/evaluate.h"
+#include "services/inference/service/cancellation.h"
+#include "services/inference/service/engine_cache.h"
+
+namespace kvscope::inference {
+
+// Takes the parts of one check as they come and holds none of them.
+class SweepCheck {
+ public:
+  // `device` is what "auto" means here. `cache` must outlive the check.
+  SweepCheck(EngineCache& cache, std::string device) : cache_(cache), device_(std::move(device)) {}
+
+  // Once it has found an error it only waits for the last part.
+  void Take(const v1::CheckPart& part, const Cancellation& cancellation);
+
+  bool complete() const { return complete_; }
+  const v1::CheckReply& reply() const { return reply_; }
+
+ private:
+  absl::Status Open(const v1::SweepSpec& spec);
+  absl::Status CheckPassage(const v1::Passage& passage);
+  absl::Status CheckHeatmap(const v1::Passage& passage, int tokens);
+
+  EngineCache& cache_;
+  const std::string device_;
+  bool started_ = false;
+  bool complete_ = false;
+  v1::CheckReply reply_;
+  std::shared_ptr<const Engine> engine_;
+  std::vector<Grid> grids_;  // one a regime
+  v1::SweepSpec spec_;
+  int dataset_ = 0;  // of spec_.datasets, that the next passage belongs to
+  int64_t passage_in_dataset_ = 0;
+};
+
+}  // namespace kvscope::inference

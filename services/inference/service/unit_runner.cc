@@ -1,0 +1,117 @@
+#include "services/inference/service/unit_runner.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "services/inference/engine/evaluate.h"
+#include "services/inference/service/conversions.h"
+#include "services/inference/service/measure_call.h"
+#include "services/inference/service/result_writer.h"
+#include "services/rpc/telemetry.h"
+#include "services/status_macros.h"
+
+namespace kvscope::inference {
+namespace {
+
+constexpr rpc::MetricFamily kPassages = {"kvscope_inference_passages_total",
+                                         "Passages evaluated (one a question in aware_each).", ""};
+constexpr rpc::MetricFamily kStreams = {"kvscope_inference_streams_total",
+                                        "Answers generated, one a press, ratio and question.", ""};
+
+v1::UnitHeader HeaderOf(const v1::Unit& unit, const EngineInfo& info) {
+  v1::UnitHeader header;
+  header.set_unit_key(unit.key());
+  header.set_layers(info.layers);
+  header.set_q_heads(info.q_heads);
+  header.set_kv_heads(info.kv_heads);
+  header.set_correct_min_f1(unit.scoring().correct_min_f1());
+  return header;
+}
+
+absl::Status CheckWeights(const v1::Unit& unit, const EngineInfo& info) {
+  if (unit.weights_digest().empty() || unit.weights_digest() == info.weights_digest) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat("weights_digest: the unit asks for ",
+                                                    unit.weights_digest(), ", but ", info.model_dir,
+                                                    " on this worker has ", info.weights_digest));
+}
+
+// Merges what was recorded with what was measured.
+absl::Status AddRows(const PassageRecord& record, std::vector<v1::CellMetrics> metrics,
+                     const v1::Passage& passage, int passage_index, bool heatmaps,
+                     ResultWriter& writer) {
+  for (size_t c = 0; c < record.cells.size(); ++c) {
+    const CellRecord& cell = record.cells[c];
+    for (size_t s = 0; s < cell.streams.size(); ++s) {
+      v1::AnswerResult answer = ToAnswerResult(cell, cell.streams[s], passage_index);
+      *answer.mutable_metrics() = std::move(*metrics[c].mutable_answers(static_cast<int>(s)));
+      writer.Add(std::move(answer));
+    }
+    metrics[c].clear_answers();
+    v1::CellResult result =
+        ToCellResult(cell, passage_index, static_cast<int>(record.context_ids.size()));
+    *result.mutable_metrics() = std::move(metrics[c]);
+    writer.Add(std::move(result));
+    if (heatmaps && cell.question_index <= 0) {  // AWARE_EACH: the first question's
+      KVSCOPE_ASSIGN_OR_RETURN(v1::Heatmap heatmap,
+                               ToHeatmap(record, cell, passage, passage_index));
+      writer.Add(std::move(heatmap));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InPassage(const v1::Passage& passage, const absl::Status& status) {
+  if (status.ok() || status.code() != absl::StatusCode::kInvalidArgument) return status;
+  return absl::InvalidArgumentError(absl::StrCat("data set \"", passage.dataset(), "\", passage \"",
+                                                 passage.passage_id(), "\": ", status.message()));
+}
+
+}  // namespace
+
+absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
+                             Cancellation& cancellation) {
+  KVSCOPE_ASSIGN_OR_RETURN(const Grid grid, ToGrid(GridOf(unit)));
+  EngineOptions options = ToEngineOptions(unit.device(), unit.dtype(), unit.scoring());
+  if (options.device == "auto") options.device = device_;
+  KVSCOPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine,
+                           cache_.Open(unit.model(), options));
+  KVSCOPE_RETURN_IF_ERROR(CheckWeights(unit, engine->info()));
+  KVSCOPE_ASSIGN_OR_RETURN(
+      const std::unique_ptr<MeasureCall> call,
+      MeasureCall::Start(*metrics_, HeaderOf(unit, engine->info()), cancellation));
+
+  const EvaluateHooks evaluate_hooks = {
+      .cancelled =
+          [&hooks, &cancellation] {
+            if (hooks.cancelled && hooks.cancelled()) cancellation.Cancel();
+            return cancellation.cancelled();
+          },
+      .streams_done =
+          [&hooks](int64_t streams) {
+            rpc::Count(kStreams, "", static_cast<double>(streams));
+            if (hooks.streams_done) hooks.streams_done(streams);
+          },
+  };
+  ResultWriter writer(hooks.emit);
+  for (int p = 0; p < unit.passages_size(); ++p) {
+    const v1::Passage& passage = unit.passages(p);
+    const bool heatmaps = unit.first_passage() + p < unit.capture().heatmap_passages();
+    const auto take = [&](PassageRecord&& record) -> absl::Status {
+      KVSCOPE_ASSIGN_OR_RETURN(std::vector<v1::CellMetrics> metrics,
+                               call->Measure(record, passage, p));
+      rpc::Count(kPassages);
+      return AddRows(record, std::move(metrics), passage, p, heatmaps, writer);
+    };
+    KVSCOPE_RETURN_IF_ERROR(InPassage(passage, EvaluatePassage(*engine, grid, ToPassage(passage),
+                                                               heatmaps, evaluate_hooks, take)));
+    KVSCOPE_RETURN_IF_ERROR(writer.EndPassage());
+  }
+  KVSCOPE_RETURN_IF_ERROR(call->Finish());
+  return writer.Finish();
+}
+
+}  // namespace kvscope::inference
