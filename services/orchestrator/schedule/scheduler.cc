@@ -43,14 +43,20 @@ absl::StatusOr<std::optional<SweepRecord>> Scheduler::TakeCheck(const WorkerId& 
   return std::nullopt;
 }
 
-bool Scheduler::Holds(int64_t session, const std::string& sweep_id) const {
+bool Scheduler::Holds(int64_t session, const std::string& key, int64_t token) const {
+  const auto lease = leases_.find(key);
+  return lease != leases_.end() && lease->second.session == session &&
+         lease->second.unit.token == token;
+}
+
+bool Scheduler::Checks(int64_t session, const std::string& sweep_id) const {
   const auto check = checks_.find(sweep_id);
   return check != checks_.end() && check->second.session == session;
 }
 
 absl::Status Scheduler::RefuseCheck(int64_t session, const std::string& sweep_id,
                                     const std::string& error) {
-  if (!Holds(session, sweep_id)) return absl::OkStatus();
+  if (!Checks(session, sweep_id)) return absl::OkStatus();
   const absl::Status status = store_.FailCheck(sweep_id, error, NowMs());
   checks_.erase(sweep_id);  // if the store could not write it, the sweep is checked again
   return status;
@@ -58,7 +64,7 @@ absl::Status Scheduler::RefuseCheck(int64_t session, const std::string& sweep_id
 
 absl::Status Scheduler::AcceptCheck(int64_t session, const std::string& sweep_id, SweepPlan plan,
                                     const std::string& model) {
-  if (!Holds(session, sweep_id)) return absl::OkStatus();
+  if (!Checks(session, sweep_id)) return absl::OkStatus();
   checks_.erase(sweep_id);
   KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, store_.FindSweep(sweep_id));
   KVSCOPE_ASSIGN_OR_RETURN(Planner planner, Planner::Begin(store_, sweep, std::move(plan), model));
@@ -90,11 +96,10 @@ absl::StatusOr<std::optional<LeasedUnit>> Scheduler::Lease(const WorkerId& worke
 
 bool Scheduler::Heartbeat(int64_t session, const std::string& key, int64_t token,
                           int64_t streams_done) {
-  const auto lease = leases_.find(key);
-  if (lease == leases_.end() || lease->second.unit.token != token) return false;
-  if (lease->second.session != session) return false;
-  lease->second.deadline = clock_.Uptime() + options_.lease_duration;
-  lease->second.streams_done = std::clamp<int64_t>(streams_done, 0, lease->second.unit.streams);
+  if (!Holds(session, key, token)) return false;
+  HeldLease& lease = leases_.at(key);
+  lease.deadline = clock_.Uptime() + options_.lease_duration;
+  lease.streams_done = std::clamp<int64_t>(streams_done, 0, lease.unit.streams);
   return true;
 }
 
@@ -228,11 +233,9 @@ void Scheduler::RetryReleases() {
   }
 }
 
-int64_t Scheduler::StreamsRunning(const std::string& sweep_id) const {
-  int64_t streams = 0;
-  for (const auto& [key, lease] : leases_) {
-    if (lease.unit.sweep_id == sweep_id) streams += lease.streams_done;
-  }
+std::map<std::string, int64_t> Scheduler::StreamsRunning() const {
+  std::map<std::string, int64_t> streams;
+  for (const auto& [key, lease] : leases_) streams[lease.unit.sweep_id] += lease.streams_done;
   return streams;
 }
 

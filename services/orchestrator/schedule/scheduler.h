@@ -91,8 +91,11 @@ class Scheduler {
   // To be called about once a second: takes expired leases and checks back, clears up.
   std::vector<LostLease> Tick();
 
-  // Streams that running units of the sweep have reported.
-  int64_t StreamsRunning(const std::string& sweep_id) const;
+  // Streams that running units have reported, by sweep id.
+  std::map<std::string, int64_t> StreamsRunning() const;
+  // Whether the session has this lease, or makes the check of this sweep, at this moment.
+  bool Holds(int64_t session, const std::string& key, int64_t token) const;
+  bool Checks(int64_t session, const std::string& sweep_id) const;
   size_t lease_count() const { return leases_.size(); }
   const ScheduleOptions& options() const { return options_; }
 
@@ -118,7 +121,6 @@ class Scheduler {
   absl::Status EndLease(const std::string& key, int64_t token, const Release& release);
   void LoseCheck(const std::string& sweep_id, const std::string& why);
   void RetryReleases();
-  bool Holds(int64_t session, const std::string& sweep_id) const;
 
   Store& store_;
   const Clock& clock_;

@@ -1,0 +1,51 @@
+// OrchestratorService over gRPC: see orchestrator.proto, which is its contract.
+#pragma once
+
+#include "kvscope/v1/orchestrator.grpc.pb.h"
+#include "services/orchestrator/service/desk.h"
+
+namespace kvscope::orchestrator {
+
+// No call blocks gRPC's threads: all work runs on the desk's two.
+class OrchestratorService final : public v1::OrchestratorService::CallbackService {
+ public:
+  explicit OrchestratorService(Desk& desk) : desk_(desk) {}  // must outlive the gRPC server
+
+  grpc::ServerReadReactor<v1::UploadDatasetRequest>* UploadDataset(
+      grpc::CallbackServerContext* context, v1::Dataset* response) override;
+  grpc::ServerUnaryReactor* CreateSweep(grpc::CallbackServerContext* context,
+                                        const v1::CreateSweepRequest* request,
+                                        v1::Sweep* response) override;
+  grpc::ServerUnaryReactor* GetSweep(grpc::CallbackServerContext* context,
+                                     const v1::GetSweepRequest* request,
+                                     v1::Sweep* response) override;
+  grpc::ServerUnaryReactor* ListSweeps(grpc::CallbackServerContext* context,
+                                       const v1::ListSweepsRequest* request,
+                                       v1::ListSweepsResponse* response) override;
+  grpc::ServerUnaryReactor* CancelSweep(grpc::CallbackServerContext* context,
+                                        const v1::CancelSweepRequest* request,
+                                        v1::Sweep* response) override;
+  grpc::ServerUnaryReactor* ResumeSweep(grpc::CallbackServerContext* context,
+                                        const v1::ResumeSweepRequest* request,
+                                        v1::Sweep* response) override;
+  grpc::ServerUnaryReactor* DeleteSweep(grpc::CallbackServerContext* context,
+                                        const v1::DeleteSweepRequest* request,
+                                        v1::DeleteSweepResponse* response) override;
+  grpc::ServerWriteReactor<v1::Sweep>* WatchSweep(grpc::CallbackServerContext* context,
+                                                  const v1::WatchSweepRequest* request) override;
+  grpc::ServerUnaryReactor* ListCells(grpc::CallbackServerContext* context,
+                                      const v1::ListCellsRequest* request,
+                                      v1::ListCellsResponse* response) override;
+  grpc::ServerWriteReactor<v1::AnswerRow>* StreamAnswers(
+      grpc::CallbackServerContext* context, const v1::StreamAnswersRequest* request) override;
+  grpc::ServerWriteReactor<v1::HeatmapRow>* StreamHeatmaps(
+      grpc::CallbackServerContext* context, const v1::StreamHeatmapsRequest* request) override;
+  grpc::ServerUnaryReactor* ListUnits(grpc::CallbackServerContext* context,
+                                      const v1::ListUnitsRequest* request,
+                                      v1::ListUnitsResponse* response) override;
+
+ private:
+  Desk& desk_;
+};
+
+}  // namespace kvscope::orchestrator

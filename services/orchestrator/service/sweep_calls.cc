@@ -1,0 +1,222 @@
+#include "services/orchestrator/service/sweep_calls.h"
+
+#include <cstdio>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "services/orchestrator/service/validate.h"
+#include "services/status_macros.h"
+
+namespace kvscope::orchestrator {
+namespace {
+
+constexpr size_t kPageBytes = 1 << 20;  // a page ends early rather than exceed a message's limit
+
+std::string NewSweepId() {
+  std::random_device device;
+  const uint64_t high = device();
+  return absl::StrFormat("%016x", (high << 32) | device());
+}
+
+absl::Status RefuseWhileDraining(const Desk& desk) {
+  if (!desk.draining()) return absl::OkStatus();
+  return absl::UnavailableError("the orchestrator is shutting down");
+}
+
+absl::Status Show(Desk& desk, const std::string& sweep, v1::Sweep& response) {
+  KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord record, desk.store().FindSweep(sweep));
+  KVSCOPE_ASSIGN_OR_RETURN(response, desk.Describe(record));
+  return absl::OkStatus();
+}
+
+// Fills in what is left to defaults, and what is known of the data sets, so that equal sweeps have
+// equal specs. Returns the data sets' rows.
+absl::StatusOr<std::vector<int64_t>> Complete(Desk& desk, v1::SweepSpec& spec) {
+  std::vector<int64_t> rows;
+  std::set<std::string> names;
+  for (int i = 0; i < spec.datasets_size(); ++i) {
+    v1::Dataset& dataset = *spec.mutable_datasets(i);
+    const std::string field = absl::StrCat("spec.datasets[", i, "]");
+    absl::StatusOr<StoredDataset> stored = desk.store().FindDataset(dataset.digest());
+    if (absl::IsNotFound(stored.status())) {
+      return absl::NotFoundError(absl::StrCat(field, ".digest: no data set has the digest \"",
+                                              absl::string_view(dataset.digest()).substr(0, 80),
+                                              "\"; upload it first"));
+    }
+    if (!stored.ok()) return stored.status();
+    rows.push_back(stored->id);
+    const std::string name = dataset.name().empty() ? stored->name : dataset.name();
+    dataset = ToProto(*stored);
+    dataset.set_name(name);
+    if (!names.insert(name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(field, ".name: \"", name, "\" is there twice"));
+    }
+  }
+  return rows;
+}
+
+void SetDefaults(v1::SweepSpec& spec) {
+  if (spec.device().empty()) spec.set_device("auto");
+  if (spec.dtype().empty()) spec.set_dtype("auto");
+  if (spec.scoring().tokenizer().empty()) spec.mutable_scoring()->set_tokenizer("model");
+}
+
+v1::Cell::State StateOf(const SliceCounts& counts, bool cancelled) {
+  if (counts.pending + counts.leased == 0 && counts.failed > 0) return v1::Cell::FAILED;
+  if (counts.pending + counts.leased + counts.failed == 0 && counts.done > 0) {
+    return v1::Cell::SUCCEEDED;
+  }
+  const bool begun = counts.leased + counts.done + counts.failed > 0;
+  return begun && !cancelled ? v1::Cell::RUNNING : v1::Cell::PENDING;
+}
+
+// All cells of one data set and regime, in the order press, ratio; those without answers, too.
+absl::Status ReadCells(Desk& desk, const SweepRecord& sweep, const v1::SweepSpec& spec, int dataset,
+                       v1::Regime regime, std::vector<v1::Cell>& cells) {
+  const std::string text = RegimeText(regime);
+  KVSCOPE_ASSIGN_OR_RETURN(const SliceCounts counts,
+                           desk.store().CountUnits(sweep.row, dataset, text));
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<CellSummary> summaries,
+                           desk.store().SummarizeCells(sweep.row, dataset, text));
+  v1::Cell blank;
+  blank.set_state(StateOf(counts, Ended(sweep.state)));
+  blank.set_dataset(spec.datasets(dataset).name());
+  blank.set_regime(regime);
+  cells.assign(static_cast<size_t>(spec.presses_size()) * spec.ratios_size(), blank);
+  for (size_t i = 0; i < cells.size(); ++i) {
+    cells[i].set_press(spec.presses(static_cast<int>(i) / spec.ratios_size()));
+    cells[i].set_compression_ratio(spec.ratios(static_cast<int>(i) % spec.ratios_size()));
+  }
+  for (const CellSummary& summary : summaries) {
+    FillMeans(summary,
+              cells.at(static_cast<size_t>(summary.press * spec.ratios_size() + summary.ratio)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CreateSweep(Desk& desk, const v1::CreateSweepRequest& request, v1::Sweep& response) {
+  KVSCOPE_RETURN_IF_ERROR(RefuseWhileDraining(desk));
+  if (request.request_id().empty()) {
+    return absl::InvalidArgumentError("request_id: is missing");
+  }
+  KVSCOPE_RETURN_IF_ERROR(ValidateRequestId(request.request_id()));
+  v1::SweepSpec spec = request.spec();
+  SetDefaults(spec);
+  KVSCOPE_RETURN_IF_ERROR(ValidateSpec(spec));
+  KVSCOPE_ASSIGN_OR_RETURN(std::vector<int64_t> datasets, Complete(desk, spec));
+  std::string bytes = Serialize(spec);
+  const std::string digest = Sha256Hex(bytes);
+  KVSCOPE_ASSIGN_OR_RETURN(
+      const SweepRecord sweep,
+      desk.store().CreateSweep({.sweep_id = NewSweepId(),
+                                .name = spec.name(),
+                                .request_id = request.request_id(),
+                                .spec = std::move(bytes),
+                                .spec_digest = digest,
+                                .device = spec.device(),
+                                .press_count = spec.presses_size(),
+                                .ratio_count = spec.ratios_size(),
+                                .datasets = std::move(datasets),
+                                .create_time_ms = absl::ToUnixMillis(desk.clock().Now())}));
+  desk.SweepCreated();
+  return Show(desk, sweep.sweep_id, response);
+}
+
+absl::Status CancelSweep(Desk& desk, const v1::CancelSweepRequest& request, v1::Sweep& response) {
+  KVSCOPE_RETURN_IF_ERROR(ValidateRequestId(request.request_id()));
+  KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, desk.store().FindSweep(request.sweep()));
+  KVSCOPE_RETURN_IF_ERROR(desk.Cancel(sweep.sweep_id, request.request_id()));
+  return Show(desk, sweep.sweep_id, response);
+}
+
+absl::Status ResumeSweep(Desk& desk, const v1::ResumeSweepRequest& request, v1::Sweep& response) {
+  KVSCOPE_RETURN_IF_ERROR(RefuseWhileDraining(desk));
+  KVSCOPE_RETURN_IF_ERROR(ValidateRequestId(request.request_id()));
+  KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, desk.store().FindSweep(request.sweep()));
+  KVSCOPE_RETURN_IF_ERROR(desk.Resume(sweep.sweep_id, request.request_id()));
+  return Show(desk, sweep.sweep_id, response);
+}
+
+absl::Status DeleteSweep(Desk& desk, const v1::DeleteSweepRequest& request) {
+  KVSCOPE_RETURN_IF_ERROR(ValidateRequestId(request.request_id()));
+  const absl::StatusOr<SweepRecord> sweep = desk.store().FindSweep(request.sweep());
+  if (!sweep.ok() && !absl::IsNotFound(sweep.status())) return sweep.status();
+  // A repeated request finds no sweep any more; the store knows whether it deleted it.
+  return desk.Delete(sweep.ok() ? sweep->sweep_id : request.sweep(), request.request_id());
+}
+
+absl::Status GetSweep(Desk& desk, const v1::GetSweepRequest& request, v1::Sweep& response) {
+  return Show(desk, request.sweep(), response);
+}
+
+absl::Status ListSweeps(Desk& desk, const v1::ListSweepsRequest& request,
+                        v1::ListSweepsResponse& response) {
+  KVSCOPE_ASSIGN_OR_RETURN(const int64_t size, PageSize(request.page_size()));
+  KVSCOPE_ASSIGN_OR_RETURN(const int64_t before, PageToken(request.page_token(), 0));
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<SweepRecord> sweeps,
+                           desk.store().ListSweeps(before, size + 1));
+  size_t bytes = 0;
+  for (const SweepRecord& sweep : sweeps) {
+    if (response.sweeps_size() == size || bytes > kPageBytes) {
+      response.set_next_page_token(absl::StrCat(sweep.row + 1));
+      break;
+    }
+    KVSCOPE_ASSIGN_OR_RETURN(*response.add_sweeps(), desk.Describe(sweep));
+    bytes += response.sweeps().rbegin()->ByteSizeLong();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ListCells(Desk& desk, const v1::ListCellsRequest& request,
+                       v1::ListCellsResponse& response) {
+  KVSCOPE_ASSIGN_OR_RETURN(const int64_t size, PageSize(request.page_size()));
+  KVSCOPE_ASSIGN_OR_RETURN(int64_t next, PageToken(request.page_token(), 0));
+  KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, desk.store().FindSweep(request.sweep()));
+  KVSCOPE_ASSIGN_OR_RETURN(const SweepProtos protos, ReadProtos(sweep));
+  const v1::SweepSpec& spec = protos.spec;
+  const int64_t points = int64_t{spec.presses_size()} * spec.ratios_size();
+  const int64_t total = points * spec.datasets_size() * spec.regimes_size();
+  size_t bytes = 0;
+  while (next < total && response.cells_size() < size && bytes <= kPageBytes) {
+    const int64_t slice = next / points;
+    std::vector<v1::Cell> cells;
+    KVSCOPE_RETURN_IF_ERROR(
+        ReadCells(desk, sweep, spec, static_cast<int>(slice / spec.regimes_size()),
+                  spec.regimes(static_cast<int>(slice % spec.regimes_size())), cells));
+    for (size_t i = static_cast<size_t>(next % points);
+         i < cells.size() && response.cells_size() < size && bytes <= kPageBytes; ++i, ++next) {
+      bytes += cells[i].ByteSizeLong();
+      *response.add_cells() = std::move(cells[i]);
+    }
+  }
+  if (next < total) response.set_next_page_token(absl::StrCat(next));
+  return absl::OkStatus();
+}
+
+absl::Status ListUnits(Desk& desk, const v1::ListUnitsRequest& request,
+                       v1::ListUnitsResponse& response) {
+  KVSCOPE_ASSIGN_OR_RETURN(const int64_t size, PageSize(request.page_size()));
+  KVSCOPE_ASSIGN_OR_RETURN(const int64_t first, PageToken(request.page_token(), 0));
+  KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, desk.store().FindSweep(request.sweep()));
+  KVSCOPE_ASSIGN_OR_RETURN(const SweepProtos protos, ReadProtos(sweep));
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<UnitRecord> units,
+                           desk.store().ListUnits(sweep.row, first - 1, size + 1));
+  size_t bytes = 0;
+  for (const UnitRecord& unit : units) {
+    if (response.units_size() == size || bytes > kPageBytes) {
+      response.set_next_page_token(absl::StrCat(unit.seq));
+      break;
+    }
+    *response.add_units() = ToProto(unit, protos.spec);
+    bytes += response.units().rbegin()->ByteSizeLong();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kvscope::orchestrator
