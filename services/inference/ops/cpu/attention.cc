@@ -71,8 +71,9 @@ void Attention::CausalBlock(const Tensor& q, const Tensor& v, int64_t kv_head, i
   for (int64_t i = 0; i < queries; ++i) {
     const int64_t seen = begin + i / group + 1;
     float* x = scores + i * width;
+    MaskRest(x, seen);
     sums[static_cast<size_t>(i)] = ExpSum(x, seen, Max(x, seen));
-    std::fill(x + seen, x + end, 0.0f);
+    if (WholeVectors(seen) < end) std::fill(x + WholeVectors(seen), x + end, 0.0f);
   }
   const float* values = v.f32() + kv_head * v.dim(1) * dim;
   for (int64_t tile = 0; tile < tiles; ++tile) {

@@ -204,7 +204,10 @@ class CpuOps final : public Ops {
 #pragma omp parallel for schedule(static) if (rows * vocab > kParallelSize)
     for (int64_t r = 0; r < rows; ++r) {
       const float* row = logits.f32() + r * vocab;
-      const float* best = std::find(row, row + vocab, cpu::Max(row, vocab));
+      float max = row[0];
+#pragma omp simd reduction(max : max)
+      for (int64_t i = 0; i < vocab; ++i) max = row[i] > max ? row[i] : max;
+      const float* best = std::find(row, row + vocab, max);
       ids[static_cast<size_t>(r)] = static_cast<int32_t>(best == row + vocab ? 0 : best - row);
     }
   }

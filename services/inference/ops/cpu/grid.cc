@@ -98,13 +98,14 @@ class BlockRun {
         dim_(args.q.dim(2)),
         words_(args.keep.dim(2)),
         capacity_(args.suffix_k.dim(2)),
+        own_width_(WholeVectors(capacity_)),
         queries_(static_cast<int64_t>(block.rows.size()) * group_) {
     if (block.gather) ListKept(keep(0), words_, scratch.kept);
     seen_ = block.gather ? static_cast<int64_t>(scratch.kept.size()) : args.tokens;
     width_ = Tiles(seen_) * kPanel;
     q_ = scratch.queries.Floats(queries_ * dim_);
     scores_ = scratch.scores.Floats(queries_ * width_);
-    suffix_ = scratch.suffix.Floats(queries_ * capacity_);
+    suffix_ = scratch.suffix.Floats(queries_ * own_width_);
     out_ = scratch.out.Floats(queries_ * dim_);
     scratch.sums.resize(static_cast<size_t>(queries_));
   }
@@ -171,13 +172,13 @@ class BlockRun {
     const float* own_keys = suffix(args_.suffix_k, first);
     int64_t i = first;
     for (; i + 4 <= first + group_; i += 4) {
-      DotRows<4>(q_ + i * dim_, own_keys, own(i), dim_, suffix_ + i * capacity_, capacity_);
+      DotRows<4>(q_ + i * dim_, own_keys, own(i), dim_, suffix_ + i * own_width_, own_width_);
     }
     for (; i + 2 <= first + group_; i += 2) {
-      DotRows<2>(q_ + i * dim_, own_keys, own(i), dim_, suffix_ + i * capacity_, capacity_);
+      DotRows<2>(q_ + i * dim_, own_keys, own(i), dim_, suffix_ + i * own_width_, own_width_);
     }
     for (; i < first + group_; ++i) {
-      DotRows<1>(q_ + i * dim_, own_keys, own(i), dim_, suffix_ + i * capacity_, capacity_);
+      DotRows<1>(q_ + i * dim_, own_keys, own(i), dim_, suffix_ + i * own_width_, own_width_);
     }
   }
 
@@ -185,7 +186,9 @@ class BlockRun {
   void Softmax() {
     for (int64_t i = 0; i < queries_; ++i) {
       float* x = scores_ + i * width_;
-      float* y = suffix_ + i * capacity_;
+      float* y = suffix_ + i * own_width_;
+      MaskRest(x, seen_);
+      MaskRest(y, own(i));
       const float max = std::max(Max(x, seen_), Max(y, own(i)));
       scratch_.sums[static_cast<size_t>(i)] = ExpSum(x, seen_, max) + ExpSum(y, own(i), max);
     }
@@ -208,8 +211,8 @@ class BlockRun {
               tile_tokens(tile), true);
     }
     for (int64_t i = 0; i < queries_; i += group_) {
-      Product(suffix_ + i * capacity_, capacity_, suffix(args_.suffix_v, i), dim_, out_ + i * dim_,
-              dim_, group_, dim_, own(i), true);
+      Product(suffix_ + i * own_width_, own_width_, suffix(args_.suffix_v, i), dim_,
+              out_ + i * dim_, dim_, group_, dim_, own(i), true);
     }
   }
 
@@ -266,7 +269,7 @@ class BlockRun {
   const GridBlock& block_;
   const KeyPanels& panels_;
   BlockScratch& scratch_;
-  const int64_t heads_, kv_heads_, group_, dim_, words_, capacity_, queries_;
+  const int64_t heads_, kv_heads_, group_, dim_, words_, capacity_, own_width_, queries_;
   int64_t seen_ = 0;   // context tokens that are scored: the kept ones if gathered, else all
   int64_t width_ = 0;  // of a row of scores: whole panels
   float *q_, *scores_, *suffix_, *out_;

@@ -24,22 +24,37 @@ inline float Dot(const float* a, const float* b, int64_t n) {
   return sum;
 }
 
-inline float Max(const float* x, int64_t n) {
-  float max = kNever;
-#pragma omp simd reduction(max : max)
-  for (int64_t i = 0; i < n; ++i) max = x[i] > max ? x[i] : max;
-  return max;
+// `count` rounded up to whole vectors.
+inline int64_t WholeVectors(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
+
+// Masks x[count ...] up to the end of its last vector. The loops below then need no remainder: they
+// run over whole vectors, and what is masked neither wins nor weighs anything.
+inline void MaskRest(float* x, int64_t count) {
+  std::fill(x + count, x + WholeVectors(count), kNever);
 }
 
-// x = e^(x - max); returns the sum.
-inline float ExpSum(float* x, int64_t n, float max) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) {
-    x[i] = Exp(x[i] - max);
-    sum += x[i];
+// Largest of a masked row.
+inline float Max(const float* x, int64_t count) {
+  Vec max = Vec{} + kNever;
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const Vec v = Load(x + i);
+    max = v > max ? v : max;
   }
-  return sum;
+  float lanes[kLanes], largest = kNever;
+  Store(lanes, max);
+  for (const float lane : lanes) largest = lane > largest ? lane : largest;
+  return largest;
+}
+
+// A masked row becomes e^(x - max), masked numbers 0; returns the sum.
+inline float ExpSum(float* x, int64_t count, float max) {
+  Vec sum = {};
+  for (int64_t i = 0; i < count; i += kLanes) {
+#pragma omp simd
+    for (int lane = 0; lane < kLanes; ++lane) x[i + lane] = Exp(x[i + lane] - max);
+    sum += Load(x + i);
+  }
+  return LaneSum(sum);
 }
 
 inline void Scale(float* to, const float* from, float factor, int64_t n) {
