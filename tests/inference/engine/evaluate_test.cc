@@ -64,10 +64,11 @@ Grid MakeGrid(const std::vector<std::string>& presses, std::vector<double> ratio
 }
 
 std::vector<PassageRecord> Evaluate(const Grid& grid, const Passage& passage,
-                                    bool with_token_texts = false) {
+                                    bool with_token_texts = false,
+                                    const Engine& engine = Pocket()) {
   std::vector<PassageRecord> records;
   const absl::Status status =
-      EvaluatePassage(Pocket(), grid, passage, with_token_texts, {}, [&](PassageRecord&& record) {
+      EvaluatePassage(engine, grid, passage, with_token_texts, {}, [&](PassageRecord&& record) {
         records.push_back(std::move(record));
         return absl::OkStatus();
       });
@@ -391,6 +392,38 @@ TEST(Engine, AnotherTokenizerMayScore) {
                                               });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ((*engine)->state().scoring_tokenizer->Decode(gold, false), "3 August 1993");
+}
+
+TEST(Engine, TheReferenceBackendAnswersTheSame) {
+  EngineOptions options;
+  options.device = "reference";
+  options.dtype = "float32";
+  const auto engine = Engine::Load(KVSCOPE_SOURCE_DIR "/models/pocket-llama", options);
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  const Grid grid = MakeGrid({"adakv(expected_attention)"}, {0, 0.5});
+  Passage passage = ThreePeople();
+  passage.questions.resize(2);
+  const PassageRecord on_cpu = Evaluate(grid, passage)[0];
+  const PassageRecord on_reference = Evaluate(grid, passage, false, **engine)[0];
+  for (size_t cell = 0; cell < 2; ++cell) {
+    EXPECT_EQ(on_cpu.cells[cell].keep, on_reference.cells[cell].keep);
+    for (size_t q = 0; q < 2; ++q) {
+      EXPECT_EQ(on_cpu.cells[cell].streams[q].tokens, on_reference.cells[cell].streams[q].tokens);
+    }
+  }
+}
+
+TEST(Engine, HalfPrecisionAnswersFromTheWholeCache) {
+  EngineOptions options;
+  options.device = "cpu";
+  options.dtype = "bfloat16";
+  const auto engine = Engine::Load(KVSCOPE_SOURCE_DIR "/models/pocket-llama", options);
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  EXPECT_EQ((*engine)->info().dtype, "bfloat16");
+  const PassageRecord record =
+      Evaluate(MakeGrid({"knorm"}, {0}), ThreePeople(), false, **engine)[0];
+  EXPECT_EQ(record.cells[0].streams[0].answer, "3 August 1993");
+  EXPECT_EQ(record.cells[0].streams[1].answer, "Vershire");
 }
 
 TEST(Engine, RefusesWhatIsNoModel) {
