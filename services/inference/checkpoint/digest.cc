@@ -51,6 +51,10 @@ absl::StatusOr<std::string> WeightsDigest(const std::filesystem::path& directory
   std::error_code error;
   if (!std::filesystem::exists(directory / "model.safetensors", error)) paths.push_back(index);
   for (std::filesystem::path& path : checkpoint->paths()) paths.push_back(std::move(path));
+  // End tokens and the prompt's words: they decide answers as much as weights do.
+  for (const char* name : {"generation_config.json", "kvscope.json"}) {
+    if (std::filesystem::exists(directory / name, error)) paths.push_back(directory / name);
+  }
 
   Sha256 hash;
   for (const std::filesystem::path& path : paths) {

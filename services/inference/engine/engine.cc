@@ -30,6 +30,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Load(const std::string& model_di
   EngineInfo& info = state->info;
   info.model_dir = model_dir;
   info.tokenizer_digest = state->tokenizer->digest();
+  if (state->scoring_tokenizer != nullptr) {
+    info.scoring_tokenizer_digest = state->scoring_tokenizer->digest();
+  }
   info.model_type = config.model_type;
   info.layers = config.layers;
   info.q_heads = config.q_heads;

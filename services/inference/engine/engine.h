@@ -20,6 +20,7 @@ struct EngineOptions {
 // Facts about a loaded model, as ModelInfo of the protos has them.
 struct EngineInfo {
   std::string model_dir, weights_digest, tokenizer_digest, model_type, device, dtype;
+  std::string scoring_tokenizer_digest;  // empty: the model's own tokenizer scores
   int layers = 0, q_heads = 0, kv_heads = 0, head_dim = 0, context_window = 0;
   int64_t parameter_count = 0;
 };

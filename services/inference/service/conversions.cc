@@ -176,6 +176,7 @@ v1::ModelInfo ToModelInfo(const EngineInfo& info, const std::string& name) {
   proto.set_name(name);
   proto.set_weights_digest(info.weights_digest);
   proto.set_tokenizer_digest(info.tokenizer_digest);
+  proto.set_scoring_tokenizer_digest(info.scoring_tokenizer_digest);
   proto.set_model_type(info.model_type);
   proto.set_layers(info.layers);
   proto.set_q_heads(info.q_heads);

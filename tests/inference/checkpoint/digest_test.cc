@@ -30,6 +30,12 @@ TEST_F(DigestTest, ChangesWithEveryFileAndWithNothingElse) {
     EXPECT_NE(before, *WeightsDigest(directory_)) << name;
     Write(name, original);
   }
+  for (const char* name : {"generation_config.json", "kvscope.json"}) {
+    ASSERT_FALSE(std::filesystem::exists(directory_ / name));
+    Write(name, "{}");
+    EXPECT_NE(before, *WeightsDigest(directory_)) << name;
+    std::filesystem::remove(directory_ / name);
+  }
 }
 
 // The definition, spelled out with an empty checkpoint: name, length, bytes of each file.
