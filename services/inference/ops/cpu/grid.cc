@@ -17,12 +17,8 @@ namespace {
 // Scores of tokens that the keep set lacks become minus infinity.
 void MaskScores(float* scores, const uint64_t* keep, int64_t tokens) {
   for (int64_t tile = 0; tile < Tiles(tokens); ++tile) {
-    const uint64_t word = keep[tile];
-    if (word == ~uint64_t{0}) continue;
-    float* x = scores + tile * kPanel;
-    const int64_t count = std::min(kPanel, tokens - tile * kPanel);
-#pragma omp simd
-    for (int64_t t = 0; t < count; ++t) x[t] = (word >> t & 1) != 0 ? x[t] : kNever;
+    if (keep[tile] == ~uint64_t{0}) continue;
+    KeepBits(scores + tile * kPanel, keep[tile], kNever);
   }
 }
 
@@ -48,10 +44,17 @@ void ListKept(const uint64_t* keep, int64_t words, std::vector<int32_t>& kept) {
   }
 }
 
+// Rows of a block that gathers: more than others, since they share the gathering, as long as their
+// scores (about 256 KiB) stay in the cache.
+size_t GatheredRows(int64_t group, int64_t kept) {
+  const int64_t queries = std::min<int64_t>(256, (1 << 16) / std::max<int64_t>(kept, 1));
+  return static_cast<size_t>(std::max(BlockRows(group), queries / group));
+}
+
 // Blocks of every KV head: rows with a small keep set by set, all others together.
 std::vector<GridBlock> Plan(const GridAttention& args) {
   const int64_t kv_heads = args.k.dim(0), words = args.keep.dim(2);
-  const auto block_rows = static_cast<size_t>(BlockRows(args.q.dim(1) / kv_heads));
+  const int64_t group = args.q.dim(1) / kv_heads;
   std::vector<int32_t> by_set(args.row_set.size());
   std::iota(by_set.begin(), by_set.end(), 0);
   const auto set_of = [&](int32_t row) { return args.row_set[static_cast<size_t>(row)]; };
@@ -59,9 +62,9 @@ std::vector<GridBlock> Plan(const GridAttention& args) {
                    [&](int32_t a, int32_t b) { return set_of(a) < set_of(b); });
 
   std::vector<GridBlock> blocks;
-  const auto cut = [&](int64_t kv_head, std::span<const int32_t> rows, bool gather) {
-    for (size_t i = 0; i < rows.size(); i += block_rows) {
-      const std::span<const int32_t> part = rows.subspan(i, std::min(block_rows, rows.size() - i));
+  const auto cut = [&](int64_t kv_head, std::span<const int32_t> rows, size_t most, bool gather) {
+    for (size_t i = 0; i < rows.size(); i += most) {
+      const std::span<const int32_t> part = rows.subspan(i, std::min(most, rows.size() - i));
       blocks.push_back({kv_head, {part.begin(), part.end()}, gather});
     }
   };
@@ -72,13 +75,14 @@ std::vector<GridBlock> Plan(const GridAttention& args) {
       const int32_t set = set_of(by_set[begin]);
       while (end < by_set.size() && set_of(by_set[end]) == set) ++end;
       const std::span<const int32_t> rows(by_set.data() + begin, end - begin);
-      if (2 * CountKept(args.keep.u64() + (set * kv_heads + head) * words, words) <= args.tokens) {
-        cut(head, rows, true);
+      const int64_t kept = CountKept(args.keep.u64() + (set * kv_heads + head) * words, words);
+      if (2 * kept <= args.tokens) {
+        cut(head, rows, GatheredRows(group, kept), true);
       } else {
         dense.insert(dense.end(), rows.begin(), rows.end());
       }
     }
-    cut(head, dense, false);
+    cut(head, dense, static_cast<size_t>(BlockRows(group)), false);
   }
   return blocks;
 }
@@ -167,8 +171,17 @@ class BlockRun {
     for (int64_t i = 0; i < queries_; i += group_) ScoreSuffix(i);
   }
 
+  // A suffix is read once a step, so it comes from memory: the next row's is asked for early.
+  void FetchNext(const Tensor& cache, int64_t first) const {
+    const int64_t next = first + group_;
+    if (next >= queries_) return;
+    const float* from = suffix(cache, next);
+    for (int64_t i = 0; i < own(next) * dim_; i += 16) __builtin_prefetch(from + i);
+  }
+
   // The queries of one row share its suffix.
   void ScoreSuffix(int64_t first) {
+    FetchNext(args_.suffix_k, first);
     const float* own_keys = suffix(args_.suffix_k, first);
     int64_t i = first;
     for (; i + 4 <= first + group_; i += 4) {
@@ -211,6 +224,7 @@ class BlockRun {
               tile_tokens(tile), true);
     }
     for (int64_t i = 0; i < queries_; i += group_) {
+      FetchNext(args_.suffix_v, i);
       Product(suffix_ + i * own_width_, own_width_, suffix(args_.suffix_v, i), dim_,
               out_ + i * dim_, dim_, group_, dim_, own(i), true);
     }

@@ -1,6 +1,10 @@
 // The inner loops of the cpu backend: a register-blocked product, a transposed panel, exp.
 #pragma once
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -94,15 +98,22 @@ inline void Product(const float* a, int64_t lda, const float* b, int64_t ldb, fl
   }
 }
 
-// Sum of the lanes, always in the same order.
-inline float LaneSum(const Vec& v) {
+// Folds the lanes to one number, always in the same order.
+template <typename Fold>
+inline float FoldLanes(const Vec& v, const Fold& fold) {
   using Four [[gnu::vector_size(16)]] = float;
   Four part[kLanes / 4];
   std::memcpy(part, &v, sizeof v);
   for (int width = kLanes / 8; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) part[i] += part[i + width];
+    for (int i = 0; i < width; ++i) part[i] = fold(part[i], part[i + width]);
   }
-  return (part[0][0] + part[0][2]) + (part[0][1] + part[0][3]);
+  return fold(fold(part[0][0], part[0][2]), fold(part[0][1], part[0][3]));
+}
+inline float LaneSum(const Vec& v) {
+  return FoldLanes(v, [](const auto& a, const auto& b) { return a + b; });
+}
+inline float LaneMax(const Vec& v) {
+  return FoldLanes(v, [](const auto& a, const auto& b) { return a > b ? a : b; });
 }
 
 // out[r, t] = a[r] · b[t] for r < R and t < count: rows of `dim` numbers against rows of `dim`
@@ -123,6 +134,19 @@ inline void DotRows(const float* a, const float* b, int64_t count, int64_t dim, 
       out[r * ldo + t] = total;
     }
   }
+}
+
+// x[t] = other where bit t of `word` is 0, for a panel of numbers.
+inline void KeepBits(float* x, uint64_t word, float other) {
+#if defined(__AVX512F__)
+  for (int i = 0; i < kPanel; i += kLanes) {
+    const auto bits = static_cast<__mmask16>(word >> i);
+    _mm512_storeu_ps(x + i, _mm512_mask_loadu_ps(_mm512_set1_ps(other), bits, x + i));
+  }
+#else
+#pragma omp simd
+  for (int64_t t = 0; t < kPanel; ++t) x[t] = (word >> t & 1) != 0 ? x[t] : other;
+#endif
 }
 
 // panel[dim, kPanel] = the transpose of `count` rows row(0), row(1), ... of `dim` numbers; columns
@@ -164,7 +188,8 @@ inline void TransposePanel(const Row& row, int64_t count, int64_t dim, float* pa
 inline float Exp(float x) {
   constexpr float kLow = -87.3f, kHigh = 88.0f;
   constexpr float kRound = 0x1.8p23f;  // adding it leaves the nearest whole number in the low bits
-  const float clamped = x < kLow ? kLow : (x > kHigh ? kHigh : x);
+  const float raised = x > kLow ? x : kLow;  // these spellings are single vector instructions
+  const float clamped = raised < kHigh ? raised : kHigh;
   const float shifted = clamped * 1.44269504f + kRound;
   const float n = shifted - kRound;
   const float r = (clamped - n * 0.693145752f) - n * 1.42860677e-6f;  // ln 2 in two parts

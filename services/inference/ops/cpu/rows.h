@@ -40,10 +40,7 @@ inline float Max(const float* x, int64_t count) {
     const Vec v = Load(x + i);
     max = v > max ? v : max;
   }
-  float lanes[kLanes], largest = kNever;
-  Store(lanes, max);
-  for (const float lane : lanes) largest = lane > largest ? lane : largest;
-  return largest;
+  return LaneMax(max);
 }
 
 // A masked row becomes e^(x - max), masked numbers 0; returns the sum.
