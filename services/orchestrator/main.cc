@@ -1,0 +1,61 @@
+// kvscope-orchestrator: sweeps, units, leases and results, as a process of its own.
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "services/orchestrator/service/orchestrator_server.h"
+#include "services/rpc/channel.h"
+#include "services/rpc/flags.h"
+#include "services/rpc/process.h"
+#include "services/rpc/server.h"
+#include "services/rpc/telemetry.h"
+
+int main(int argc, char** argv) {
+  using namespace kvscope;  // NOLINT: a main of one screen
+  rpc::BlockSignals();
+  CLI::App app("Cuts sweeps into units, leases them to workers and keeps what they find.",
+               "kvscope-orchestrator");
+  rpc::ServiceFlags flags;
+  flags.listen = "127.0.0.1:7400";
+  std::string store, models_dir, metrics;
+  double lease_seconds = 60, heartbeat_seconds = 10;
+  rpc::AddServiceFlags(app, flags);
+  app.add_option("--store", store, "FILE of SQLite that holds everything; made if it is missing")
+      ->required();
+  app.add_option("--models-dir", models_dir,
+                 "DIR that the workers look models up in; it must exist if it is given")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--metrics", metrics,
+                 "HOST:PORT of the metrics service; a warning is logged if it does not answer");
+  app.add_option("--lease", lease_seconds,
+                 "seconds after which a silent worker's unit is given to another")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  app.add_option("--heartbeat", heartbeat_seconds,
+                 "seconds between a worker's signs of life; under half of --lease")
+      ->check(CLI::Range(0.01, 86400.0))
+      ->capture_default_str();
+  app.footer("Example: kvscope-orchestrator --listen 127.0.0.1:7400 --store kvscope.db");
+  if (const int code = rpc::ParseFlags(app, argc, argv); code >= 0) return code;
+
+  rpc::SetLogLevel(flags.log_level);
+  auto orchestrator = orchestrator::OrchestratorServer::Open(
+      {.store = store,
+       .schedule = {.lease_duration = absl::Seconds(lease_seconds),
+                    .heartbeat_interval = absl::Seconds(heartbeat_seconds)}});
+  if (!orchestrator.ok()) return rpc::Fail(orchestrator.status());
+  const std::vector<grpc::Service*> services = (*orchestrator)->services();
+  auto server = rpc::Server::Start(
+      {.listen = flags.listen, .insecure = flags.insecure, .reflection = flags.reflection},
+      services);
+  if (!server.ok()) return rpc::Fail(server.status());
+  if (!metrics.empty()) {
+    const auto channel = rpc::Dial(metrics, flags.insecure);
+    if (!channel.ok()) return rpc::Fail(channel.status());
+    if (!rpc::WaitForConnected(**channel, metrics, absl::Seconds(1)).ok()) {
+      rpc::Log(rpc::LogLevel::kWarning, "the metrics service does not answer",
+               {{"address", metrics}});
+    }
+  }
+  return rpc::ServeUntilSignal(flags, server->get(),
+                               [&](absl::Duration timeout) { (*orchestrator)->Drain(timeout); });
+}
