@@ -1,0 +1,152 @@
+// What may happen to a cluster while it computes a sweep, and that it changes no answer: the rows
+// equal those of an undisturbed run byte for byte. Every scenario runs embedded and as processes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/cluster/client.h"
+#include "tests/cluster/deployment.h"
+
+namespace kvscope::cluster_test {
+namespace {
+
+constexpr int kPassages = 24;
+constexpr int kRows = kPassages * 3 * 2 * 3;
+
+// Of one worker in one process that nothing happened to.
+const std::vector<std::string>& UndisturbedAnswers() {
+  static const auto* const answers = [] {
+    const auto deployment = Deploy(Kind::kEmbedded, {});
+    Client client(*deployment);
+    const v1::Sweep sweep = client.Submit("r", PocketSweep(), PocketPassages(kPassages));
+    EXPECT_EQ(client.WaitForEnd(sweep.id()).state(), v1::Sweep::SUCCEEDED);
+    return new std::vector<std::string>(client.Answers(sweep.id()));
+  }();
+  return *answers;
+}
+
+class ClusterTest : public testing::TestWithParam<Kind> {
+ protected:
+  void Start(const DeploymentOptions& options = {}) {
+    deployment_ = Deploy(GetParam(), options);
+    client_ = std::make_unique<Client>(*deployment_);
+  }
+
+  std::string Submit(const std::string& request_id = "r") {
+    return client_->Submit(request_id, PocketSweep(), PocketPassages(kPassages)).id();
+  }
+
+  void ExpectUndisturbedAnswers(const std::string& sweep) {
+    const v1::Sweep ended = client_->WaitForEnd(sweep);
+    ASSERT_EQ(ended.state(), v1::Sweep::SUCCEEDED) << ended.DebugString();
+    EXPECT_EQ(ended.progress().streams_done(), kRows);
+    const std::vector<std::string> answers = client_->Answers(sweep);
+    ASSERT_EQ(answers.size(), static_cast<size_t>(kRows));
+    EXPECT_TRUE(answers == UndisturbedAnswers());
+  }
+
+  std::unique_ptr<Deployment> deployment_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_P(ClusterTest, RunsASweep) {
+  Start();
+  const std::string sweep = Submit();
+  ExpectUndisturbedAnswers(sweep);
+  const v1::Sweep done = client_->Get(sweep);
+  EXPECT_EQ(done.model().name(), "pocket-llama");
+  EXPECT_EQ(done.progress().units_failed(), 0);
+  v1::AnswerRow row;
+  ASSERT_TRUE(row.ParseFromString(client_->Answers(sweep).front()));
+  EXPECT_EQ(row.passage_id(), "people-0");
+  EXPECT_EQ(row.press(), "knorm");
+  EXPECT_EQ(row.compression_ratio(), 0);
+  EXPECT_EQ(row.kept_ratio(), 1);
+  EXPECT_EQ(row.answer(), "Janmouth");
+}
+
+TEST_P(ClusterTest, AKilledWorkersUnitIsComputedByAnother) {
+  Start();
+  const std::string sweep = Submit();
+  client_->WaitForLease(sweep);
+  deployment_->KillWorker(0);
+  deployment_->AddWorker();
+  ExpectUndisturbedAnswers(sweep);
+}
+
+TEST_P(ClusterTest, TwoWorkersShareASweep) {
+  Start({.workers = 2});
+  ExpectUndisturbedAnswers(Submit());
+}
+
+TEST_P(ClusterTest, AnOrchestratorThatIsKilledGoesOnWhereItStopped) {
+  Start();
+  const std::string sweep = Submit();
+  client_->WaitForLease(sweep);
+  deployment_->RestartOrchestrator(/*gracefully=*/false);
+  ExpectUndisturbedAnswers(sweep);
+}
+
+TEST_P(ClusterTest, AnOrchestratorThatIsTerminatedGoesOnWhereItStopped) {
+  Start();
+  const std::string sweep = Submit();
+  client_->WaitForLease(sweep);
+  deployment_->RestartOrchestrator(/*gracefully=*/true);
+  ExpectUndisturbedAnswers(sweep);
+}
+
+TEST_P(ClusterTest, ACancelledSweepStopsAndCanBeResumed) {
+  Start();
+  const std::string sweep = Submit();
+  client_->WaitForLease(sweep);
+  ASSERT_EQ(client_->Cancel(sweep).state(), v1::Sweep::CANCELLED);
+  const v1::Sweep cancelled = client_->Get(sweep);
+  EXPECT_EQ(cancelled.state(), v1::Sweep::CANCELLED);
+  // What was recorded is a part of the undisturbed answers.
+  const std::set<std::string> all(UndisturbedAnswers().begin(), UndisturbedAnswers().end());
+  const std::vector<std::string> recorded = client_->Answers(sweep);
+  EXPECT_LT(recorded.size(), static_cast<size_t>(kRows));
+  for (const std::string& row : recorded) EXPECT_TRUE(all.contains(row));
+  client_->Resume(sweep);
+  ExpectUndisturbedAnswers(sweep);
+}
+
+TEST_P(ClusterTest, TheSameRequestTwiceIsOneSweep) {
+  Start();
+  const std::string first = Submit("same");
+  EXPECT_EQ(Submit("same"), first);
+  ExpectUndisturbedAnswers(first);
+  EXPECT_EQ(Submit("same"), first);
+  EXPECT_EQ(client_->SweepCount(), 1);
+}
+
+TEST_P(ClusterTest, AnEqualSweepReusesEveryUnit) {
+  Start();
+  ExpectUndisturbedAnswers(Submit("one"));
+  const std::string second = Submit("two");
+  ExpectUndisturbedAnswers(second);
+  const v1::Progress progress = client_->Get(second).progress();
+  EXPECT_EQ(progress.units_reused(), progress.units_total());
+}
+
+TEST_P(ClusterTest, ASweepThatCannotRunIsRefusedWithTheReason) {
+  Start();
+  v1::SweepSpec spec = PocketSweep();
+  spec.set_model("no-such-model");
+  const v1::Sweep sweep = client_->Submit("r", spec, PocketPassages(2));
+  const v1::Sweep ended = client_->WaitForEnd(sweep.id());
+  EXPECT_EQ(ended.state(), v1::Sweep::FAILED);
+  EXPECT_THAT(ended.error(), testing::HasSubstr("no-such-model"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, ClusterTest, testing::Values(Kind::kEmbedded, Kind::kProcesses),
+                         [](const auto& info) {
+                           return info.param == Kind::kEmbedded ? "Embedded" : "Processes";
+                         });
+
+}  // namespace
+}  // namespace kvscope::cluster_test

@@ -1,0 +1,37 @@
+// Deployment: a cluster under test, embedded or as processes over TCP loopback. What happens to a
+// cluster can be done to either.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace kvscope::cluster_test {
+
+class Deployment {
+ public:
+  virtual ~Deployment() = default;
+
+  virtual std::shared_ptr<grpc::Channel> channel() = 0;  // to the orchestrator that runs now
+  virtual void AddWorker() = 0;
+  virtual void KillWorker(int index) = 0;  // without warning; counted in the order of AddWorker
+  // Ends the orchestrator (embedded: the whole cluster), without warning or as SIGTERM does, and
+  // starts another over the same store. Workers that were there come back.
+  virtual void RestartOrchestrator(bool gracefully) = 0;
+};
+
+enum class Kind { kEmbedded, kProcesses };
+
+struct DeploymentOptions {
+  int workers = 1;
+  absl::Duration lease = absl::Seconds(30);
+  absl::Duration heartbeat = absl::Milliseconds(200);
+};
+
+// Everything it makes on disk lies in a folder of its own, which goes with it.
+std::unique_ptr<Deployment> Deploy(Kind kind, const DeploymentOptions& options);
+
+}  // namespace kvscope::cluster_test

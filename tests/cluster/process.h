@@ -1,0 +1,40 @@
+// Process: a program that a test started and is sure to end.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace kvscope::cluster_test {
+
+// Starts at construction; the kernel kills it if the test's process dies. stderr goes to a file
+// that is printed if the process ends in a way that was not asked for.
+class Process {
+ public:
+  Process(const std::string& program, std::vector<std::string> arguments,
+          const std::string& log_file);
+  ~Process();  // SIGKILL if it still runs
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void Kill();      // SIGKILL, and waits
+  int Terminate();  // SIGTERM, and waits up to a minute: the exit code, or -1
+  void Stop();      // SIGSTOP
+  void Continue();  // SIGCONT
+  bool running();
+
+ private:
+  void Reap();
+  const std::string log_file_;
+  pid_t pid_ = -1;
+  int status_ = 0;
+};
+
+// The port that a server wrote to `port_file`; 0, and a failure, if none comes.
+int WaitForPort(const std::string& port_file, Process& process);
+
+// A new empty directory.
+std::string MakeFolder();
+
+}  // namespace kvscope::cluster_test
