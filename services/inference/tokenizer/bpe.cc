@@ -26,6 +26,8 @@ absl::StatusOr<std::unique_ptr<const Bpe>> Bpe::Build(BpeSpec spec) {
   if (absl::Status status = bpe->AddVocab(); !status.ok()) return status;
   if (absl::Status status = bpe->AddMerges(); !status.ok()) return status;
   if (absl::Status status = bpe->AddSymbols(); !status.ok()) return status;
+  bpe->spec_.vocab = {};  // the tables hold them now
+  bpe->spec_.merges = {};
   return bpe;
 }
 

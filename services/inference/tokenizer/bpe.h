@@ -82,7 +82,7 @@ class Bpe {
   void MergeShort(std::vector<Symbol>* symbols) const;
   void MergeLong(std::vector<Symbol>* symbols) const;
 
-  const BpeSpec spec_;
+  BpeSpec spec_;  // without vocab and merges, once built
   absl::flat_hash_map<absl::string_view, int32_t> vocab_;
   std::vector<BpeSpec::Slice> by_id_;
   absl::flat_hash_map<uint64_t, Merge> merges_;
