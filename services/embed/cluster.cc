@@ -43,34 +43,37 @@ int ThreadsOf(const ClusterOptions& options) {
 // Members are in the order of their making: each uses those above it.
 struct Cluster::State {
   State(const ClusterOptions& options, std::vector<std::string> offered)
-      : threads(ThreadsOf(options)), devices(std::move(offered)), cache(options.models_dir) {}
+      : threads(ThreadsOf(options)), devices(std::move(offered)), models_dir(options.models_dir) {}
 
-  // Each worker has a runner of its own; the model they open is shared and they take turns on it
-  // only while it computes.
+  // Each worker opens its models itself: one that is shared would make them take turns on it.
   struct Member {
+    std::unique_ptr<inference::EngineCache> cache;
     std::unique_ptr<inference::UnitRunner> runner;
     std::unique_ptr<inference::Worker> worker;
   };
 
   void AddWorker() {
-    auto runner = std::make_unique<inference::UnitRunner>(cache, metrics_server->InProcessChannel(),
-                                                          devices.front());
-    auto worker = std::make_unique<inference::Worker>(
-        server->InProcessChannel(), *runner,
+    Member member;
+    member.cache = std::make_unique<inference::EngineCache>(models_dir);
+    member.runner = std::make_unique<inference::UnitRunner>(
+        *member.cache, metrics_server->InProcessChannel(), devices.front());
+    member.worker = std::make_unique<inference::Worker>(
+        server->InProcessChannel(), *member.runner,
         inference::WorkerOptions{
             .worker_id = inference::NewWorkerId(), .devices = devices, .threads = threads},
         nullptr);
     const std::lock_guard<std::mutex> lock(mutex);
-    members.push_back({std::move(runner), std::move(worker)});
+    members.push_back(std::move(member));
   }
 
   const int threads;
   const std::vector<std::string> devices;
-  inference::EngineCache cache;
+  const std::string models_dir;
   metrics::MetricsService metrics;
   std::unique_ptr<rpc::Server> metrics_server;
   std::unique_ptr<orchestrator::OrchestratorServer> orchestrator;
   std::unique_ptr<rpc::Server> server;
+  inference::EngineCache evaluate_cache{models_dir};
   std::unique_ptr<inference::UnitRunner> evaluate_runner;
   std::unique_ptr<inference::EvaluateService> evaluate;
   std::unique_ptr<rpc::Server> inference_server;
@@ -103,7 +106,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
   state->port = state->server->port();
 
   state->evaluate_runner = std::make_unique<inference::UnitRunner>(
-      state->cache, state->metrics_server->InProcessChannel(), state->devices.front());
+      state->evaluate_cache, state->metrics_server->InProcessChannel(), state->devices.front());
   state->evaluate =
       std::make_unique<inference::EvaluateService>(*state->evaluate_runner, state->threads);
   grpc::Service* const inference_services[] = {state->evaluate.get()};

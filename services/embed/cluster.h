@@ -18,7 +18,7 @@ struct ClusterOptions {
   std::string listen;       // HOST:PORT of the orchestrator's services; empty: in-process only
   bool insecure = false;    // listen beyond loopback in plaintext
   bool reflection = false;  // with `listen`
-  int workers = 1;
+  int workers = 1;          // each holds the weights of its own model
   int threads_per_worker = 0;  // OpenMP threads; 0: the cores shared out evenly, at least 1 each
   absl::Duration lease = absl::Seconds(30);     // a unit whose worker is silent so long is given on
   absl::Duration heartbeat = absl::Seconds(5);  // must be under half of `lease`
@@ -34,7 +34,7 @@ class Cluster {
 
   // To the orchestrator (OrchestratorService, WorkerService).
   std::shared_ptr<grpc::Channel> channel();
-  // To the inference service of the first worker (InferenceService): answers without a sweep.
+  // To an inference service (InferenceService): answers without a sweep, opens its own models.
   std::shared_ptr<grpc::Channel> inference_channel();
 
   const std::string& address() const;  // what `listen` came to; empty without

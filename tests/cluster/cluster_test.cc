@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -14,7 +15,7 @@
 namespace kvscope::cluster_test {
 namespace {
 
-constexpr int kPassages = 24;
+constexpr int kPassages = 40;
 constexpr int kRows = kPassages * 3 * 2 * 3;
 
 // Of one worker in one process that nothing happened to.
@@ -49,6 +50,23 @@ class ClusterTest : public testing::TestWithParam<Kind> {
     EXPECT_TRUE(answers == UndisturbedAnswers());
   }
 
+  // A sweep that is refused at once tells how many workers there are.
+  void WaitForWorkers(int count) {
+    v1::SweepSpec spec = PocketSweep();
+    spec.set_name("refused");
+    spec.set_model("no-such-model");
+    const std::string sweep = client_->Submit("workers", spec, PocketPassages(1)).id();
+    client_->WaitFor(sweep, [count](const v1::Sweep& seen) {
+      return seen.progress().workers() == count && seen.state() == v1::Sweep::FAILED;
+    });
+  }
+
+  int MostAttempts(const std::string& sweep) {
+    int most = 0;
+    for (const v1::UnitStatus& unit : client_->Units(sweep)) most = std::max(most, unit.attempts());
+    return most;
+  }
+
   std::unique_ptr<Deployment> deployment_;
   std::unique_ptr<Client> client_;
 };
@@ -74,13 +92,22 @@ TEST_P(ClusterTest, AKilledWorkersUnitIsComputedByAnother) {
   const std::string sweep = Submit();
   client_->WaitForLease(sweep);
   deployment_->KillWorker(0);
+  const bool in_time = client_->Get(sweep).state() == v1::Sweep::RUNNING;
   deployment_->AddWorker();
   ExpectUndisturbedAnswers(sweep);
+  if (in_time) {
+    EXPECT_EQ(MostAttempts(sweep), 2);
+  }
 }
 
 TEST_P(ClusterTest, TwoWorkersShareASweep) {
   Start({.workers = 2});
-  ExpectUndisturbedAnswers(Submit());
+  WaitForWorkers(2);
+  const std::string sweep = Submit();
+  ExpectUndisturbedAnswers(sweep);
+  std::set<std::string> workers;
+  for (const v1::UnitStatus& unit : client_->Units(sweep)) workers.insert(unit.worker_id());
+  EXPECT_EQ(workers.size(), 2u);
 }
 
 TEST_P(ClusterTest, AnOrchestratorThatIsKilledGoesOnWhereItStopped) {
@@ -143,6 +170,27 @@ TEST_P(ClusterTest, ASweepThatCannotRunIsRefusedWithTheReason) {
   EXPECT_THAT(ended.error(), testing::HasSubstr("no-such-model"));
 }
 
+class StallTest : public ClusterTest {};
+
+// Nobody hangs up: the lease runs out, and what the stalled worker says when it wakes is too late.
+TEST_P(StallTest, AWorkerThatStallsLosesItsUnitAndItsLateWordChangesNothing) {
+  Start({.workers = 1, .lease = absl::Seconds(1), .heartbeat = absl::Milliseconds(100)});
+  const std::string sweep = Submit();
+  client_->WaitForLease(sweep);
+  deployment_->StallWorker(0);
+  const bool in_time = client_->Get(sweep).state() == v1::Sweep::RUNNING;
+  deployment_->AddWorker();
+  ExpectUndisturbedAnswers(sweep);
+  if (in_time) {
+    EXPECT_EQ(MostAttempts(sweep), 2);
+  }
+  deployment_->WakeWorker(0);
+  WaitForWorkers(2);
+  ExpectUndisturbedAnswers(sweep);
+}
+
+INSTANTIATE_TEST_SUITE_P(Over, StallTest, testing::Values(Kind::kProcesses),
+                         [](const auto&) { return "Processes"; });
 INSTANTIATE_TEST_SUITE_P(Both, ClusterTest, testing::Values(Kind::kEmbedded, Kind::kProcesses),
                          [](const auto& info) {
                            return info.param == Kind::kEmbedded ? "Embedded" : "Processes";

@@ -41,6 +41,8 @@ class Embedded final : public Deployment {
     cluster_->AddWorker();
   }
   void KillWorker(int index) override { cluster_->KillWorker(index); }
+  void StallWorker(int) override { FAIL() << "a thread cannot be stopped from outside"; }
+  void WakeWorker(int) override { FAIL() << "see StallWorker"; }
   void RestartOrchestrator(bool gracefully) override {
     if (gracefully) {
       cluster_->Stop(absl::Seconds(1));
@@ -78,7 +80,9 @@ class Processes final : public Deployment {
     for (int i = 0; i < options.workers; ++i) AddWorker();
   }
   ~Processes() override {
-    // In any order and without a hitch: what runs ends by itself on SIGTERM.
+    // In any order and without a hitch: what runs ends by itself on SIGTERM. An idle connection of
+    // ours would hold a server up until this process next looks at it.
+    channel_.reset();
     for (const auto& worker : workers_) {
       if (worker->running()) worker->Terminate();
     }
@@ -98,8 +102,11 @@ class Processes final : public Deployment {
         absl::StrCat(folder_, "/worker-", workers_.size(), ".log")));
   }
   void KillWorker(int index) override { workers_.at(static_cast<size_t>(index))->Kill(); }
+  void StallWorker(int index) override { workers_.at(static_cast<size_t>(index))->Stop(); }
+  void WakeWorker(int index) override { workers_.at(static_cast<size_t>(index))->Continue(); }
 
   void RestartOrchestrator(bool gracefully) override {
+    channel_.reset();
     if (gracefully) {
       orchestrator_->Terminate();
     } else {

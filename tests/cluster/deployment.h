@@ -18,6 +18,9 @@ class Deployment {
   virtual std::shared_ptr<grpc::Channel> channel() = 0;  // to the orchestrator that runs now
   virtual void AddWorker() = 0;
   virtual void KillWorker(int index) = 0;  // without warning; counted in the order of AddWorker
+  // Processes only: the worker stands still, though its connection is open, until it is woken.
+  virtual void StallWorker(int index) = 0;
+  virtual void WakeWorker(int index) = 0;
   // Ends the orchestrator (embedded: the whole cluster), without warning or as SIGTERM does, and
   // starts another over the same store. Workers that were there come back.
   virtual void RestartOrchestrator(bool gracefully) = 0;
