@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "services/inference/presses/apply.h"
 #include "services/inference/service/conversions.h"
 #include "services/status_macros.h"
 
@@ -45,19 +46,29 @@ absl::Status SweepCheck::CheckPassage(const v1::Passage& passage) {
   const Passage plain = ToPassage(passage);
   int longest = 0;
   for (size_t g = 0; g < grids_.size(); ++g) {
-    const absl::StatusOr<PassageSize> size = MeasurePassage(*engine_, grids_[g], plain);
-    if (!size.ok()) {
+    const absl::StatusOr<int> tokens = CountTokens(grids_[g], plain);
+    if (!tokens.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("data set \"", passage.dataset(),
                                                      "\", passage \"", passage.passage_id(),
-                                                     "\": ", size.status().message()));
+                                                     "\": ", tokens.status().message()));
     }
-    longest = std::max(longest, size->context_tokens);
-    if (g == 0) {
-      reply_.set_context_tokens_total(reply_.context_tokens_total() + size->context_tokens);
-    }
+    longest = std::max(longest, *tokens);
+    if (g == 0) reply_.set_context_tokens_total(reply_.context_tokens_total() + *tokens);
   }
   reply_.set_context_tokens_max(std::max(reply_.context_tokens_max(), longest));
   return CheckHeatmap(passage, longest);
+}
+
+// Of the longest context, which every press must be able to compress.
+absl::StatusOr<int> SweepCheck::CountTokens(const Grid& grid, const Passage& passage) {
+  KVSCOPE_ASSIGN_OR_RETURN(const PassageSize size, MeasurePassage(*engine_, grid, passage));
+  const bool compresses =
+      std::any_of(grid.ratios.begin(), grid.ratios.end(), [](double ratio) { return ratio > 0; });
+  if (!compresses) return size.context_tokens;
+  for (const Press& press : grid.presses) {
+    KVSCOPE_RETURN_IF_ERROR(CheckTokens(press, size.context_tokens));
+  }
+  return size.context_tokens;
 }
 
 // A keep set that is too large to store is told now and not after hours.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "kvscope/v1/worker.pb.h"
 #include "services/inference/engine/engine.h"
 #include "services/inference/engine/evaluate.h"
@@ -29,6 +30,7 @@ class SweepCheck {
  private:
   absl::Status Open(const v1::SweepSpec& spec);
   absl::Status CheckPassage(const v1::Passage& passage);
+  absl::StatusOr<int> CountTokens(const Grid& grid, const Passage& passage);
   absl::Status CheckHeatmap(const v1::Passage& passage, int tokens);
 
   EngineCache& cache_;

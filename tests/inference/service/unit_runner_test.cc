@@ -286,6 +286,15 @@ TEST_F(UnitRunnerTest, ACheckRefusesWithOneSentence) {
   EXPECT_EQ(error([](auto&) {}), "");
   EXPECT_THAT(error([](auto& s) { s.set_presses(1, "snapkw"); }), HasSubstr("snapkw"));
   EXPECT_THAT(error([](auto& s) { s.set_model("absent"); }), HasSubstr("absent"));
+  // A window that is longer than the passage: only compressing needs it.
+  const auto wide = [](auto& s) { s.set_presses(1, "snapkv(window_size=5000)"); };
+  EXPECT_THAT(error(wide), HasSubstr("towns-0"));
+  EXPECT_EQ(error([&](auto& s) {
+              wide(s);
+              s.clear_ratios();
+              s.add_ratios(0);
+            }),
+            "");
   EXPECT_THAT(error([](auto& s) { s.set_dtype("int3"); }), HasSubstr("int3"));
   EXPECT_THAT(error([](auto& s) { s.clear_regimes(); }), HasSubstr("regimes"));
   EXPECT_THAT(error([](auto& s) { s.set_max_new_tokens(1 << 20); }), HasSubstr("towns-0"));
