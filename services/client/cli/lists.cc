@@ -1,0 +1,171 @@
+// kvscope presses|metrics|datasets|models: what there is, with parameters and sources.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "services/client/cli/command.h"
+#include "services/client/cli/models.h"
+#include "services/client/cli/terminal.h"
+#include "services/inference/engine/engine.h"
+#include "services/inference/presses/press.h"
+#include "services/metrics/registry.h"
+#include "services/orchestrator/datasets/generator.h"
+
+namespace kvscope::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Text(std::string_view view) { return std::string(view); }
+
+absl::Status Presses(bool as_json) {
+  Json list = Json::array();
+  for (const inference::PressInfo& press : inference::ListPresses()) {
+    Json parameters = Json::array();
+    for (const inference::ParameterInfo& p : press.parameters) {
+      parameters.push_back({{"name", Text(p.name)},
+                            {"type", Text(p.type)},
+                            {"default", Text(p.default_value)},
+                            {"range", Text(p.range)},
+                            {"summary", Text(p.summary)}});
+    }
+    list.push_back({{"name", press.name},
+                    {"kind", press.kind},
+                    {"summary", press.summary},
+                    {"source", press.source},
+                    {"example", press.example},
+                    {"parameters", parameters}});
+  }
+  if (as_json) {
+    std::cout << list.dump(2) << '\n';
+    return absl::OkStatus();
+  }
+  for (const Json& press : list) {
+    std::cout << press["name"].get<std::string>() << "  (" << press["kind"].get<std::string>()
+              << ", " << press["source"].get<std::string>() << ")\n    "
+              << press["summary"].get<std::string>()
+              << "\n    example: " << press["example"].get<std::string>() << '\n';
+    for (const Json& p : press["parameters"]) {
+      std::cout << "    " << p["name"].get<std::string>() << " = "
+                << p["default"].get<std::string>() << "  " << p["type"].get<std::string>() << " "
+                << p["range"].get<std::string>() << "  " << p["summary"].get<std::string>() << '\n';
+    }
+    std::cout << '\n';
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Metrics(bool as_json) {
+  Json list = Json::array();
+  for (const metrics::MetricInfo& metric : metrics::AllMetrics()) {
+    list.push_back({{"name", Text(metric.name)},
+                    {"level", Text(metrics::MetricLevelName(metric.level))},
+                    {"summary", Text(metric.summary)},
+                    {"unit", Text(metric.unit)},
+                    {"null_when", Text(metric.null_when)},
+                    {"source", Text(metric.source)}});
+  }
+  if (as_json) {
+    std::cout << list.dump(2) << '\n';
+    return absl::OkStatus();
+  }
+  for (const Json& metric : list) {
+    std::cout << metric["name"].get<std::string>() << "  (per "
+              << metric["level"].get<std::string>() << ", " << metric["unit"].get<std::string>()
+              << "; " << metric["source"].get<std::string>() << ")\n    "
+              << metric["summary"].get<std::string>() << '\n';
+    const auto null_when = metric["null_when"].get<std::string>();
+    if (!null_when.empty()) std::cout << "    undefined: " << null_when << '\n';
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Models(const std::string& directory, bool as_json) {
+  Json list = Json::array();
+  for (const std::string& path : FindModels(directory)) {
+    const auto engine = inference::Engine::Load(path, {}, /*info_only=*/true);
+    if (!engine.ok()) {
+      list.push_back({{"path", path}, {"error", std::string(engine.status().message())}});
+      continue;
+    }
+    const inference::EngineInfo& info = (*engine)->info();
+    list.push_back({{"path", path},
+                    {"model_type", info.model_type},
+                    {"parameters", info.parameter_count},
+                    {"layers", info.layers},
+                    {"q_heads", info.q_heads},
+                    {"kv_heads", info.kv_heads},
+                    {"head_dim", info.head_dim},
+                    {"context_window", info.context_window}});
+  }
+  if (as_json) {
+    std::cout << list.dump(2) << '\n';
+    return absl::OkStatus();
+  }
+  Table table({"model", "type", "parameters", "layers", "heads", "head_dim", "window"}, 2);
+  for (const Json& model : list) {
+    if (model.contains("error")) {
+      table.AddRow({model["path"], absl::StrCat("error: ", model["error"].get<std::string>())});
+      continue;
+    }
+    table.AddRow({model["path"], model["model_type"], Thousands(model["parameters"]),
+                  model["layers"].dump(),
+                  absl::StrCat(model["q_heads"].dump(), ":", model["kv_heads"].dump()),
+                  model["head_dim"].dump(), Thousands(model["context_window"])});
+  }
+  table.Print(std::cout);
+  if (list.empty()) std::cerr << "no model directory found; name one with --models-dir\n";
+  return absl::OkStatus();
+}
+
+absl::Status Datasets(bool as_json) {
+  Json list = Json::array();
+  for (const orchestrator::GeneratorInfo* generator : orchestrator::Generators()) {
+    list.push_back({{"name", Text(generator->name)},
+                    {"summary", Text(generator->summary)},
+                    {"source", Text(generator->source)}});
+  }
+  if (as_json) {
+    std::cout << list.dump(2) << '\n';
+    return absl::OkStatus();
+  }
+  for (const Json& generator : list) {
+    std::cout << generator["name"].get<std::string>() << "  ("
+              << generator["source"].get<std::string>() << ")\n    "
+              << generator["summary"].get<std::string>() << '\n';
+  }
+  std::cout << "\nYour own: a JSONL file, `datasets: [{file: questions.jsonl}]`; check it with\n"
+               "`kvscope dataset check questions.jsonl`.\n";
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddLists(CLI::App& app, Action& action) {
+  struct Options {
+    bool json = false;
+    std::string models_dir;
+  };
+  auto options = std::make_shared<Options>();
+  const auto add = [&](const char* name, const char* help, std::function<absl::Status()> list) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->add_flag("--json", options->json, "print JSON");
+    command->footer(absl::StrCat("Example:\n  kvscope ", name, " --json"));
+    command->callback([list = std::move(list), &action] { action = list; });
+    return command;
+  };
+  add("presses", "Scorers and budgets that make up a press",
+      [options] { return Presses(options->json); });
+  add("metrics", "What is measured, and when it is undefined",
+      [options] { return Metrics(options->json); });
+  add("datasets", "Data sets that can be generated", [options] { return Datasets(options->json); });
+  add("models", "Model directories that are at hand",
+      [options] { return Models(options->models_dir, options->json); })
+      ->add_option("--models-dir", options->models_dir,
+                   "where to look; default: the bundled models and ./models");
+}
+
+}  // namespace kvscope::cli

@@ -1,0 +1,167 @@
+// kvscope report SWEEP --out report.html
+#include "services/client/cli/report.h"
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "services/client/cli/cells.h"
+#include "services/client/cli/command.h"
+#include "services/client/cli/session.h"
+#include "services/client/cli/terminal.h"
+#include "services/orchestrator/report/report.h"
+#include "services/rpc/grpc_status.h"
+#include "services/status_macros.h"
+
+namespace kvscope::cli {
+namespace {
+
+using orchestrator::ReportInput;
+
+void AddProvenance(const v1::Sweep& sweep, ReportInput& input) {
+  const v1::SweepSpec& spec = sweep.spec();
+  const v1::ModelInfo& model = sweep.model();
+  auto& out = input.provenance;
+  out.emplace_back("sweep", absl::StrCat(spec.name(), " (", sweep.id(), ")"));
+  out.emplace_back(
+      "model",
+      absl::StrCat(spec.model(), ": ", model.model_type(), ", ", Thousands(model.parameter_count()),
+                   " parameters, ", model.layers(), " layers, ", model.q_heads(), " query and ",
+                   model.kv_heads(), " KV heads of ", model.head_dim()));
+  out.emplace_back("weights (SHA-256)", model.weights_digest());
+  out.emplace_back("tokenizer (SHA-256)", model.tokenizer_digest());
+  out.emplace_back("device, dtype", absl::StrCat(model.device(), ", ", model.dtype()));
+  out.emplace_back("code", model.code_version());
+  for (const v1::Dataset& dataset : spec.datasets()) {
+    out.emplace_back(absl::StrCat("data set ", dataset.name()),
+                     absl::StrCat(Thousands(dataset.passage_count()), " passages, ",
+                                  Thousands(dataset.question_count()), " questions, SHA-256 ",
+                                  dataset.digest()));
+  }
+  out.emplace_back("presses", absl::StrJoin(spec.presses(), "; "));
+  out.emplace_back("ratios", absl::StrJoin(spec.ratios(), ", ", [](std::string* text, double r) {
+                     absl::StrAppend(text, NumberText(r));
+                   }));
+  out.emplace_back("max_new_tokens", std::to_string(spec.max_new_tokens()));
+}
+
+void AddCell(const v1::Cell& cell, ReportInput& input) {
+  const auto maybe = [](bool has, double value) {
+    return has ? std::optional<double>(value) : std::nullopt;
+  };
+  orchestrator::ReportRow row;
+  row.dataset = cell.dataset();
+  row.regime = RegimeText(cell.regime());
+  row.press = cell.press();
+  row.ratio = cell.compression_ratio();
+  row.answers = cell.answer_count();
+  row.ger_answers = cell.ger_count();
+  row.f1 = cell.f1();
+  row.exact = cell.exact();
+  row.hallucination_rate = cell.hallucination_rate();
+  row.unknown_rate = cell.unknown_rate();
+  row.ger = maybe(cell.has_ger(), cell.ger());
+  row.eviction_rate = cell.eviction_rate();
+  row.evicted_share = cell.evicted_share();
+  row.kept_ratio = cell.kept_ratio();
+  row.consensus_mean = maybe(cell.has_consensus_mean(), cell.consensus_mean());
+  for (int layer = 0; layer < cell.consensus_layer_size(); ++layer) {
+    orchestrator::ReportConsensusRow consensus;
+    consensus.dataset = row.dataset;
+    consensus.regime = row.regime;
+    consensus.press = row.press;
+    consensus.ratio = row.ratio;
+    consensus.layer = layer;
+    consensus.answers = row.answers;
+    const double value = cell.consensus_layer(layer);
+    if (!std::isnan(value)) consensus.consensus = value;
+    input.consensus.push_back(std::move(consensus));
+  }
+  input.rows.push_back(std::move(row));
+}
+
+orchestrator::ReportSurvivalMap SurvivalMap(const v1::HeatmapRow& row) {
+  const v1::Heatmap& heatmap = row.heatmap();
+  orchestrator::ReportSurvivalMap map;
+  map.dataset = row.dataset();
+  map.passage_id = row.passage_id();
+  map.regime = RegimeText(row.regime());
+  map.press = row.press();
+  map.ratio = row.compression_ratio();
+  map.layers = heatmap.layers();
+  map.kv_heads = heatmap.kv_heads();
+  map.tokens.assign(heatmap.tokens().begin(), heatmap.tokens().end());
+  map.answer_tokens.resize(map.tokens.size());
+  for (const int token : heatmap.answer_tokens()) {
+    if (token >= 0 && static_cast<size_t>(token) < map.tokens.size()) {
+      map.answer_tokens[static_cast<size_t>(token)] = true;
+    }
+  }
+  map.bits.assign(heatmap.keep_bits().begin(), heatmap.keep_bits().end());
+  return map;
+}
+
+struct Options {
+  SessionOptions session;
+  std::string sweep;
+  std::string out = "report.html";
+};
+
+absl::Status Report(Options options) {
+  KVSCOPE_ASSIGN_OR_RETURN(const std::string id, ResolveSweep(options.sweep, options.session));
+  KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, 0));
+  grpc::ClientContext context;
+  v1::GetSweepRequest request;
+  request.set_sweep(id);
+  v1::Sweep sweep;
+  const grpc::Status status = session->stub().GetSweep(&context, request, &sweep);
+  if (!status.ok()) return rpc::FromGrpc(status);
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<v1::Cell> cells,
+                           FetchCells(session->stub(), sweep.id()));
+  KVSCOPE_ASSIGN_OR_RETURN(const std::string page,
+                           RenderSweepReport(session->stub(), sweep, cells));
+  std::ofstream out(options.out, std::ios::binary);
+  out << page;
+  out.close();
+  if (!out) return absl::ResourceExhaustedError(absl::StrCat("--out: cannot write ", options.out));
+  std::cout << std::filesystem::absolute(options.out).string() << '\n';
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> RenderSweepReport(v1::OrchestratorService::Stub& stub,
+                                              const v1::Sweep& sweep,
+                                              const std::vector<v1::Cell>& cells) {
+  ReportInput input;
+  input.title = sweep.spec().name();
+  AddProvenance(sweep, input);
+  for (const v1::Cell& cell : cells) AddCell(cell, input);
+  grpc::ClientContext context;
+  v1::StreamHeatmapsRequest request;
+  request.set_sweep(sweep.id());
+  auto reader = stub.StreamHeatmaps(&context, request);
+  v1::HeatmapRow row;
+  while (reader->Read(&row)) input.survival_maps.push_back(SurvivalMap(row));
+  const grpc::Status status = reader->Finish();
+  if (!status.ok()) return rpc::FromGrpc(status);
+  return orchestrator::RenderReport(input);
+}
+
+void AddReport(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("report", "One HTML file that opens offline");
+  command->footer("Example:\n  kvscope report kvscope-out/pocket --out report.html");
+  AddSessionOptions(*command, options->session);
+  command->add_option("SWEEP", options->sweep, "an id, a unique name, or run's directory")
+      ->required();
+  command->add_option("--out", options->out, "the file to write")->capture_default_str();
+  command->callback([options, &action] { action = [options] { return Report(*options); }; });
+}
+
+}  // namespace kvscope::cli

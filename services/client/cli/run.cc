@@ -1,0 +1,167 @@
+// kvscope run SWEEP.yaml: runs a sweep, embedded or on a cluster, and leaves table, report and
+// results.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "services/client/cli/answers.h"
+#include "services/client/cli/cells.h"
+#include "services/client/cli/command.h"
+#include "services/client/cli/report.h"
+#include "services/client/cli/session.h"
+#include "services/client/cli/submit.h"
+#include "services/client/cli/watch.h"
+#include "services/orchestrator/sweep/sweep.h"
+#include "services/status_macros.h"
+
+namespace kvscope::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  SessionOptions session;
+  std::string sweep_file;
+  std::string out;
+  int workers = 1;
+  bool json = false;
+};
+
+// Where the run leaves its files: --out, or a directory of the sweep's name beside the default
+// store.
+fs::path OutDirectory(const Options& options, const orchestrator::Sweep& sweep) {
+  return options.out.empty() ? fs::path(kDefaultDirectory) / sweep.name : fs::path(options.out);
+}
+
+absl::Status MakeDirectory(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (!error) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--out: cannot make ", directory.string(), ": ", error.message()));
+}
+
+absl::Status WriteFile(const fs::path& path,
+                       const std::function<absl::Status(std::ostream&)>& write) {
+  std::ofstream out(path, std::ios::binary);
+  if (out) KVSCOPE_RETURN_IF_ERROR(write(out));
+  out.close();
+  if (out) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("cannot write ", path.string()));
+}
+
+// sweep.json makes the directory a name for the sweep (session.h: ResolveSweep).
+absl::Status WriteSweepFile(const fs::path& directory, const Options& options,
+                            const v1::Sweep& sweep) {
+  nlohmann::ordered_json json;
+  json["sweep_id"] = sweep.id();
+  json["name"] = sweep.spec().name();
+  if (options.session.connect.empty()) {
+    json["store"] = fs::relative(options.session.store, directory).string();
+  } else {
+    json["store"] = "";
+    json["connect"] = options.session.connect;
+  }
+  return WriteFile(directory / kSweepFile, [&](std::ostream& out) {
+    out << json.dump(2) << '\n';
+    return absl::OkStatus();
+  });
+}
+
+absl::Status WriteResults(Session& session, const v1::Sweep& sweep, const fs::path& directory,
+                          const std::vector<v1::Cell>& cells) {
+  KVSCOPE_RETURN_IF_ERROR(WriteFile(directory / "answers.csv", [&](std::ostream& out) {
+    return WriteAnswers(session.stub(), sweep.id(), "csv", out);
+  }));
+  KVSCOPE_RETURN_IF_ERROR(WriteFile(
+      directory / "cells.csv", [&](std::ostream& out) { return WriteCells(cells, "csv", out); }));
+  KVSCOPE_ASSIGN_OR_RETURN(const std::string page, RenderSweepReport(session.stub(), sweep, cells));
+  return WriteFile(directory / "report.html", [&](std::ostream& out) {
+    out << page;
+    return absl::OkStatus();
+  });
+}
+
+void WarnOfUnrecorded(const orchestrator::Sweep& sweep) {
+  if (sweep.capture.graph_passages > 0 || !sweep.capture.probe_pool.empty()) {
+    std::cerr << "note: capture.graph and capture.probes are not recorded by this version\n";
+  }
+}
+
+// What to say when the watching ended early.
+absl::Status Interrupted(Session& session, const Options& options, const v1::Sweep& sweep) {
+  if (session.embedded()) {
+    std::cerr << "stopping; what is done stays recorded" << std::endl;
+    session.Stop();
+    return absl::CancelledError("interrupted; the same command goes on where it stopped");
+  }
+  return absl::CancelledError(
+      absl::StrCat("no longer watching; the sweep goes on: kvscope sweeps watch ", sweep.id(),
+                   " --connect ", options.session.connect));
+}
+
+absl::Status Run(Options options) {
+  KVSCOPE_ASSIGN_OR_RETURN(const orchestrator::Sweep sweep,
+                           orchestrator::LoadSweep(options.sweep_file));
+  const fs::path directory = OutDirectory(options, sweep);
+  const bool local = options.session.connect.empty();
+  // A cluster knows its models by name, not by a path of this machine.
+  std::string model = fs::path(sweep.model).lexically_normal().filename().string();
+  if (local) {
+    KVSCOPE_ASSIGN_OR_RETURN(model, ModelPath(sweep, options.sweep_file));
+    if (options.session.store.empty()) {
+      options.session.store =
+          ((options.out.empty() ? fs::path(kDefaultDirectory) : directory) / kStoreName).string();
+    }
+  }
+  KVSCOPE_RETURN_IF_ERROR(MakeDirectory(directory));
+  WarnOfUnrecorded(sweep);
+
+  KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, options.workers));
+  KVSCOPE_ASSIGN_OR_RETURN(v1::Sweep submitted,
+                           Submit(session->stub(), sweep, options.sweep_file, model));
+  KVSCOPE_RETURN_IF_ERROR(WriteSweepFile(directory, options, submitted));
+  const absl::StatusOr<v1::Sweep> ended = WatchUntilEnd(*session, submitted.id(), sweep.name);
+  if (absl::IsCancelled(ended.status())) return Interrupted(*session, options, submitted);
+  if (!ended.ok()) return ended.status();
+
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<v1::Cell> cells,
+                           FetchCells(session->stub(), submitted.id()));
+  KVSCOPE_RETURN_IF_ERROR(WriteResults(*session, *ended, directory, cells));
+  const fs::path report = fs::absolute(directory / "report.html");
+  if (options.json) {
+    WriteCells(cells, "jsonl", std::cout).IgnoreError();
+  } else {
+    PrintCells(MergeDatasets(cells), /*with_dataset=*/false, std::cout);
+    std::cout << "\nreport   " << report.string() << "\nresults  "
+              << fs::absolute(directory / "answers.csv").string() << '\n';
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("run", "Run a sweep, in this process or on a cluster");
+  command->footer(
+      "Example:\n  kvscope run sweeps/pocket.yaml --out /tmp/pocket\n"
+      "  kvscope run sweeps/pocket.yaml --connect 127.0.0.1:7400\n\n"
+      "Ctrl-C stops; the same command goes on where it stopped.");
+  command->add_option("SWEEP.yaml", options->sweep_file, "the sweep file")->required();
+  command->add_option("--out", options->out,
+                      "directory for store, report and results; default: kvscope-out/NAME, with "
+                      "the store kvscope-out/store.db");
+  AddSessionOptions(*command, options->session);
+  command->add_option("--workers", options->workers, "workers in this process (not with --connect)")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "print the cells as JSON lines instead of the table");
+  command->callback([options, &action] { action = [options] { return Run(*options); }; });
+}
+
+}  // namespace kvscope::cli

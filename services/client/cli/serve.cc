@@ -1,0 +1,54 @@
+// kvscope serve: the three services in one process, listening.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "services/client/cli/command.h"
+#include "services/client/cli/session.h"
+#include "services/embed/cluster.h"
+#include "services/rpc/process.h"
+#include "services/status_macros.h"
+
+namespace kvscope::cli {
+namespace {
+
+absl::Status Serve(const embed::ClusterOptions& options) {
+  rpc::BlockSignals();
+  std::error_code error;
+  const auto parent = std::filesystem::path(options.store).parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  KVSCOPE_ASSIGN_OR_RETURN(auto cluster, embed::Cluster::Start(options));
+  std::cerr << "serving on " << cluster->address() << "; Ctrl-C drains and stops" << std::endl;
+  rpc::WaitForSignal();
+  std::cerr << "draining" << std::endl;
+  cluster->Stop(absl::Seconds(30));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddServe(CLI::App& app, Action& action) {
+  auto options = std::make_shared<embed::ClusterOptions>();
+  options->listen = "127.0.0.1:7400";
+  options->store = (std::filesystem::path(kDefaultDirectory) / kStoreName).string();
+  options->models_dir = "models";
+  CLI::App* command = app.add_subcommand("serve", "The three services in one process, listening");
+  command->footer(
+      "Example:\n  kvscope serve --listen 127.0.0.1:7400 --models-dir models\n"
+      "  kvscope run sweeps/pocket.yaml --connect 127.0.0.1:7400");
+  command->add_option("--listen", options->listen, "HOST:PORT; port 0 takes a free one")
+      ->capture_default_str();
+  command->add_option("--store", options->store, "the SQLite file")->capture_default_str();
+  command->add_option("--models-dir", options->models_dir, "where sweeps' models are looked up")
+      ->capture_default_str();
+  command->add_option("--workers", options->workers, "inference workers")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  command->add_flag("--insecure", options->insecure, "allow plaintext beyond loopback");
+  command->add_flag("--reflection", options->reflection, "offer gRPC reflection");
+  command->callback([options, &action] { action = [options] { return Serve(*options); }; });
+}
+
+}  // namespace kvscope::cli

@@ -1,0 +1,86 @@
+#include "services/client/cli/session.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "services/embed/cluster.h"
+#include "services/rpc/channel.h"
+#include "services/rpc/telemetry.h"
+#include "services/status_macros.h"
+
+namespace kvscope::cli {
+
+namespace fs = std::filesystem;
+
+void AddSessionOptions(CLI::App& command, SessionOptions& options) {
+  auto* connect =
+      command.add_option("--connect", options.connect,
+                         "host:port of a cluster's orchestrator; default: the local store");
+  command
+      .add_option(
+          "--store", options.store,
+          absl::StrCat("file of the local store; default: ", kDefaultDirectory, "/", kStoreName))
+      ->excludes(connect);
+}
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options, int workers) {
+  auto session = std::unique_ptr<Session>(new Session());
+  if (!options.connect.empty()) {
+    KVSCOPE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
+                             rpc::Dial(options.connect, options.insecure));
+    KVSCOPE_RETURN_IF_ERROR(rpc::WaitForConnected(*channel, options.connect, absl::Seconds(5)));
+    session->stub_ = v1::OrchestratorService::NewStub(channel);
+    return session;
+  }
+  const fs::path store =
+      options.store.empty() ? fs::path(kDefaultDirectory) / kStoreName : fs::path(options.store);
+  std::error_code error;
+  if (workers == 0 && !fs::exists(store, error)) {
+    return absl::NotFoundError(
+        absl::StrCat("there is no local store at ", store.string(),
+                     "; run a sweep first, or name one with --store or --connect"));
+  }
+  if (store.has_parent_path() && !fs::create_directories(store.parent_path(), error) && error) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cannot make the directory ", store.parent_path().string(), ": ", error.message()));
+  }
+  rpc::SetLogLevel(rpc::LogLevel::kWarning);  // the bar and the table are the talk here
+  embed::ClusterOptions cluster;
+  cluster.store = store.string();
+  cluster.workers = workers;
+  KVSCOPE_ASSIGN_OR_RETURN(session->cluster_, embed::Cluster::Start(cluster));
+  session->stub_ = v1::OrchestratorService::NewStub(session->cluster_->channel());
+  return session;
+}
+
+void Session::Stop() {
+  if (cluster_ != nullptr) cluster_->Stop(absl::Seconds(10));
+}
+
+Session::~Session() { Stop(); }
+
+absl::StatusOr<std::string> ResolveSweep(const std::string& sweep, SessionOptions& options) {
+  std::error_code error;
+  const fs::path file = fs::path(sweep) / kSweepFile;
+  if (!fs::exists(file, error)) return sweep;
+  std::ifstream in(file);
+  const nlohmann::json json = nlohmann::json::parse(in, nullptr, false);
+  const bool sound = json.is_object() && json.contains("sweep_id") &&
+                     json["sweep_id"].is_string() && json.contains("store") &&
+                     json["store"].is_string();
+  if (!sound) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        file.string(), " is not what `kvscope run` wrote: it must name store and sweep_id"));
+  }
+  if (options.connect.empty() && options.store.empty()) {
+    // Relative to the directory, so that a directory that was moved still finds its own store.
+    options.store =
+        (fs::path(sweep) / json["store"].get<std::string>()).lexically_normal().string();
+  }
+  return json["sweep_id"].get<std::string>();
+}
+
+}  // namespace kvscope::cli

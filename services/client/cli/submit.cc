@@ -1,0 +1,190 @@
+#include "services/client/cli/submit.h"
+
+#include <openssl/evp.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "services/orchestrator/datasets/source.h"
+#include "services/rpc/channel.h"
+#include "services/rpc/grpc_status.h"
+#include "services/status_macros.h"
+
+namespace kvscope::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+v1::Passage PassageProto(const orchestrator::Passage& passage) {
+  v1::Passage proto;
+  proto.set_dataset(passage.dataset);
+  proto.set_passage_id(passage.passage_id);
+  proto.set_context(passage.context);
+  for (const orchestrator::Question& from : passage.questions) {
+    v1::Question& to = *proto.add_questions();
+    to.set_question_id(from.question_id);
+    to.set_question(from.question);
+    to.set_answer(from.answer);
+    for (const std::string& alias : from.aliases) to.add_aliases(alias);
+    to.set_direction(from.direction);
+    to.set_answer_type(from.answer_type);
+    to.set_question_type(from.question_type);
+    to.set_hop(static_cast<int32_t>(from.hop));
+    for (const orchestrator::Evidence& from_span : from.evidence) {
+      v1::Span& span = *to.add_evidence();
+      span.set_begin(static_cast<int32_t>(from_span.start));
+      span.set_end(static_cast<int32_t>(from_span.end));
+    }
+  }
+  return proto;
+}
+
+// One UploadDataset call: batches passages into messages of about half a MiB.
+class Upload {
+ public:
+  Upload(v1::OrchestratorService::Stub& stub, const std::string& name)
+      : writer_(stub.UploadDataset(&context_, &dataset_)) {
+    request_.set_name(name);
+  }
+
+  // False: the service ended the call; Finish says why.
+  bool Add(const v1::Passage& passage) {
+    bytes_ += passage.ByteSizeLong();
+    *request_.add_passages() = passage;
+    return bytes_ < rpc::kChunkBytes / 2 || Flush();
+  }
+
+  absl::StatusOr<v1::Dataset> Finish() {
+    if (request_.passages_size() > 0) Flush();
+    writer_->WritesDone();
+    const grpc::Status status = writer_->Finish();
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return dataset_;
+  }
+
+ private:
+  bool Flush() {
+    const bool written = writer_->Write(request_);
+    request_.Clear();
+    bytes_ = 0;
+    return written;
+  }
+
+  grpc::ClientContext context_;
+  v1::Dataset dataset_;
+  std::unique_ptr<grpc::ClientWriter<v1::UploadDatasetRequest>> writer_;
+  v1::UploadDatasetRequest request_;
+  size_t bytes_ = 0;
+};
+
+absl::Status UploadDatasets(v1::OrchestratorService::Stub& stub, const orchestrator::Sweep& sweep,
+                            const std::string& directory, v1::SweepSpec& spec) {
+  KVSCOPE_ASSIGN_OR_RETURN(orchestrator::PassageSource source,
+                           orchestrator::PassageSource::Open(sweep, directory));
+  std::unique_ptr<Upload> upload;
+  size_t entry = 0;
+  const auto finish = [&]() -> absl::Status {
+    if (upload == nullptr) return absl::OkStatus();
+    KVSCOPE_ASSIGN_OR_RETURN(*spec.add_datasets(), upload->Finish());
+    return absl::OkStatus();
+  };
+  while (true) {
+    KVSCOPE_ASSIGN_OR_RETURN(const std::optional<orchestrator::Passage> passage, source.Next());
+    if (!passage.has_value()) return finish();
+    if (upload == nullptr || source.entry() != entry) {
+      KVSCOPE_RETURN_IF_ERROR(finish());
+      entry = source.entry();
+      upload = std::make_unique<Upload>(stub, passage->dataset);
+    }
+    if (!upload->Add(PassageProto(*passage))) return finish();  // refused: Finish says why
+  }
+}
+
+v1::Regime RegimeProto(orchestrator::Regime regime) {
+  switch (regime) {
+    case orchestrator::Regime::kAware:
+      return v1::AWARE;
+    case orchestrator::Regime::kAwareEach:
+      return v1::AWARE_EACH;
+    case orchestrator::Regime::kAgnostic:
+      break;
+  }
+  return v1::AGNOSTIC;
+}
+
+v1::SweepSpec SpecProto(const orchestrator::Sweep& sweep, const std::string& model) {
+  v1::SweepSpec spec;
+  spec.set_name(sweep.name);
+  spec.set_model(model);
+  spec.set_device(sweep.device);
+  spec.set_dtype(sweep.dtype);
+  for (const auto regime : sweep.regimes) spec.add_regimes(RegimeProto(regime));
+  for (const std::string& press : sweep.presses) spec.add_presses(press);
+  for (const double ratio : sweep.ratios) spec.add_ratios(ratio);
+  spec.set_max_new_tokens(static_cast<int32_t>(sweep.max_new_tokens));
+  v1::Prompt& prompt = *spec.mutable_prompt();
+  const auto& pieces = sweep.prompt;
+  if (pieces.instruction) prompt.set_instruction(*pieces.instruction);
+  if (pieces.aware_line) prompt.set_aware_line(*pieces.aware_line);
+  if (pieces.question_prefix) prompt.set_question_prefix(*pieces.question_prefix);
+  if (pieces.question_suffix) prompt.set_question_suffix(*pieces.question_suffix);
+  if (pieces.answer_prefix) prompt.set_answer_prefix(*pieces.answer_prefix);
+  spec.mutable_capture()->set_consensus(sweep.capture.consensus);
+  spec.mutable_capture()->set_heatmap_passages(
+      static_cast<int32_t>(sweep.capture.heatmap_passages));
+  spec.mutable_scoring()->set_tokenizer(sweep.score.tokenizer);
+  spec.mutable_scoring()->set_correct_min_f1(sweep.score.correct_f1);
+  spec.set_seed(sweep.seed);
+  return spec;
+}
+
+// The same spec gives the same id, so that a repeated submission is the same sweep.
+std::string RequestId(const v1::SweepSpec& spec) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  const std::string bytes = spec.SerializeAsString();  // no maps in it: equal specs, equal bytes
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
+  return absl::StrCat("run-", absl::BytesToHexString(
+                                  absl::string_view(reinterpret_cast<const char*>(digest), size)));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Sweep> Submit(v1::OrchestratorService::Stub& stub,
+                                 const orchestrator::Sweep& sweep, const std::string& sweep_path,
+                                 const std::string& model) {
+  v1::CreateSweepRequest request;
+  *request.mutable_spec() = SpecProto(sweep, model);
+  KVSCOPE_RETURN_IF_ERROR(UploadDatasets(stub, sweep, fs::path(sweep_path).parent_path().string(),
+                                         *request.mutable_spec()));
+  request.set_request_id(RequestId(request.spec()));
+  v1::Sweep created;
+  {
+    grpc::ClientContext context;
+    const grpc::Status status = stub.CreateSweep(&context, request, &created);
+    if (!status.ok()) return rpc::FromGrpc(status);
+  }
+  if (created.state() != v1::Sweep::FAILED && created.state() != v1::Sweep::CANCELLED) {
+    return created;
+  }
+  grpc::ClientContext context;
+  v1::ResumeSweepRequest resume;
+  resume.set_sweep(created.id());
+  const grpc::Status status = stub.ResumeSweep(&context, resume, &created);
+  if (!status.ok()) return rpc::FromGrpc(status);
+  return created;
+}
+
+absl::StatusOr<std::string> ModelPath(const orchestrator::Sweep& sweep,
+                                      const std::string& sweep_path) {
+  std::error_code error;
+  if (fs::is_directory(sweep.model, error)) return sweep.model;
+  const fs::path beside = fs::path(sweep_path).parent_path() / sweep.model;
+  if (fs::is_directory(beside, error)) return beside.string();
+  return absl::NotFoundError(absl::StrCat(sweep_path, ": model: no directory ", sweep.model,
+                                          " here, nor ", beside.string()));
+}
+
+}  // namespace kvscope::cli

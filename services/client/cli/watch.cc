@@ -1,0 +1,97 @@
+#include "services/client/cli/watch.h"
+
+#include <csignal>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "services/client/cli/terminal.h"
+#include "services/rpc/grpc_status.h"
+
+namespace kvscope::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// Ctrl-C sets the flag while one of these lives; a second one ends the process as usual.
+class CatchInterrupt {
+ public:
+  CatchInterrupt() {
+    interrupted = 0;
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, &before_int_);
+    sigaction(SIGTERM, &action, &before_term_);
+  }
+  ~CatchInterrupt() {
+    sigaction(SIGINT, &before_int_, nullptr);
+    sigaction(SIGTERM, &before_term_, nullptr);
+  }
+  CatchInterrupt(const CatchInterrupt&) = delete;
+  CatchInterrupt& operator=(const CatchInterrupt&) = delete;
+
+ private:
+  struct sigaction before_int_, before_term_;
+};
+
+bool Ended(const v1::Sweep& sweep) {
+  return sweep.state() == v1::Sweep::SUCCEEDED || sweep.state() == v1::Sweep::FAILED ||
+         sweep.state() == v1::Sweep::CANCELLED;
+}
+
+std::string Note(const v1::Sweep& sweep) {
+  const v1::Progress& progress = sweep.progress();
+  if (sweep.state() == v1::Sweep::CHECKING) {
+    return progress.workers() > 0 ? "checking the sweep" : "waiting for a worker";
+  }
+  std::string note = absl::StrCat(progress.units_done(), "/", progress.units_total(), " units");
+  if (progress.workers() == 0) absl::StrAppend(&note, ", waiting for a worker");
+  if (progress.units_failed() > 0) absl::StrAppend(&note, ", ", progress.units_failed(), " failed");
+  return note;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Sweep> WatchUntilEnd(Session& session, const std::string& sweep_id,
+                                        const std::string& label) {
+  const CatchInterrupt catch_interrupt;
+  ProgressBar bar(label);
+  v1::Sweep sweep;
+  for (int failures = 0; !Ended(sweep);) {
+    grpc::ClientContext context;
+    v1::WatchSweepRequest request;
+    request.set_sweep(sweep_id);
+    auto reader = session.stub().WatchSweep(&context, request);
+    // Reading blocks; a Ctrl-C in between has to break it.
+    std::atomic<bool> over = false;
+    std::thread breaker([&] {
+      while (!over && interrupted == 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      if (!over) context.TryCancel();
+    });
+    while (reader->Read(&sweep)) {
+      failures = 0;
+      bar.Update(sweep.progress().streams_done(), sweep.progress().streams_total(), Note(sweep));
+    }
+    over = true;
+    breaker.join();
+    const grpc::Status status = reader->Finish();
+    if (interrupted != 0) return absl::CancelledError("interrupted");
+    if (Ended(sweep)) break;
+    if (!status.ok() && (status.error_code() != grpc::StatusCode::UNAVAILABLE || ++failures > 20)) {
+      return rpc::FromGrpc(status);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+  bar.Finish();
+  if (sweep.state() == v1::Sweep::FAILED) {
+    // A refusal by the check is the user's to mend; failed units are not.
+    return sweep.progress().units_total() == 0 ? absl::InvalidArgumentError(sweep.error())
+                                               : absl::AbortedError(sweep.error());
+  }
+  if (sweep.state() == v1::Sweep::CANCELLED) {
+    return absl::AbortedError(absl::StrCat("sweep ", sweep_id, " was cancelled"));
+  }
+  return sweep;
+}
+
+}  // namespace kvscope::cli
