@@ -1,11 +1,13 @@
 // kvscope run SWEEP.yaml: runs a sweep, embedded or on a cluster, and leaves table, report and
 // results.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/answers.h"
@@ -27,7 +29,7 @@ struct Options {
   SessionOptions session;
   std::string sweep_file;
   std::string out;
-  int workers = 1;
+  int workers = 0;  // 0: see AutoWorkers
   bool json = false;
 };
 
@@ -92,6 +94,19 @@ void WarnOfUnrecorded(const orchestrator::Sweep& sweep) {
   }
 }
 
+// A model that fits the caches is fastest with one single-threaded worker a core; a larger one
+// shares its weights best within one worker that has all cores.
+int AutoWorkers(const std::string& model) {
+  constexpr uintmax_t kSmallBytes = 64 << 20;
+  uintmax_t bytes = 0;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(model, error)) {
+    if (entry.path().extension() == ".safetensors") bytes += entry.file_size(error);
+  }
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return bytes <= kSmallBytes ? std::clamp(cores, 1, 16) : 1;
+}
+
 // What to say when the watching ended early.
 absl::Status Interrupted(Session& session, const Options& options, const v1::Sweep& sweep) {
   if (session.embedded()) {
@@ -120,6 +135,7 @@ absl::Status Run(Options options) {
   }
   KVSCOPE_RETURN_IF_ERROR(MakeDirectory(directory));
   WarnOfUnrecorded(sweep);
+  if (options.workers == 0) options.workers = AutoWorkers(model);
 
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, options.workers));
   KVSCOPE_ASSIGN_OR_RETURN(v1::Sweep submitted,
@@ -157,8 +173,11 @@ void AddRun(CLI::App& app, Action& action) {
                       "directory for store, report and results; default: kvscope-out/NAME, with "
                       "the store kvscope-out/store.db");
   AddSessionOptions(*command, options->session);
-  command->add_option("--workers", options->workers, "workers in this process (not with --connect)")
-      ->check(CLI::Range(1, 64))
+  command
+      ->add_option(
+          "--workers", options->workers,
+          "workers in this process (not with --connect); 0: one, or one a core for a small model")
+      ->check(CLI::Range(0, 64))
       ->capture_default_str();
   command->add_flag("--json", options->json, "print the cells as JSON lines instead of the table");
   command->callback([options, &action] { action = [options] { return Run(*options); }; });

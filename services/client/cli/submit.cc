@@ -136,6 +136,7 @@ v1::SweepSpec SpecProto(const orchestrator::Sweep& sweep, const std::string& mod
       static_cast<int32_t>(sweep.capture.heatmap_passages));
   spec.mutable_scoring()->set_tokenizer(sweep.score.tokenizer);
   spec.mutable_scoring()->set_correct_min_f1(sweep.score.correct_f1);
+  spec.mutable_scoring()->set_partial_above_f1(sweep.score.partial_f1);
   spec.set_seed(sweep.seed);
   return spec;
 }

@@ -27,6 +27,7 @@ v1::UnitHeader HeaderOf(const v1::Unit& unit, const EngineInfo& info) {
   header.set_q_heads(info.q_heads);
   header.set_kv_heads(info.kv_heads);
   header.set_correct_min_f1(unit.scoring().correct_min_f1());
+  header.set_partial_above_f1(unit.scoring().partial_above_f1());
   return header;
 }
 

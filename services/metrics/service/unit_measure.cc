@@ -82,6 +82,11 @@ absl::Status UnitMeasure::TakeUnit(const v1::UnitHeader& unit) {
     return absl::InvalidArgumentError(absl::StrCat("unit.correct_min_f1: ", unit.correct_min_f1(),
                                                    " was found, but it must be from 0 to 1"));
   }
+  if (!(unit.partial_above_f1() >= 0 && unit.partial_above_f1() <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unit.partial_above_f1: ", unit.partial_above_f1(),
+                     " was found, but it must be from 0 to 1"));
+  }
   unit_ = unit;
   return absl::OkStatus();
 }
@@ -237,6 +242,7 @@ absl::Status UnitMeasure::FinishStream() {
   };
   OutcomeThresholds thresholds;
   if (unit_->correct_min_f1() > 0) thresholds.correct_f1 = unit_->correct_min_f1();
+  thresholds.partial_above_f1 = unit_->partial_above_f1();
   KVSCOPE_ASSIGN_OR_RETURN(const AnswerMetrics metrics,
                            MeasureAnswer(*survival_, input, thresholds));
   v1::AnswerMetrics answer = ToProto(metrics);

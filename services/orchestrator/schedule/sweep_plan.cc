@@ -29,6 +29,7 @@ UnitKey::UnitKey(const SweepPlan& plan, const std::string& regime, int64_t first
   Add(int64_t{plan.max_new_tokens});
   Add(int64_t{plan.capture_consensus});
   Add(plan.correct_min_f1);
+  Add(plan.partial_above_f1);
   Add(static_cast<int64_t>(plan.seed));
 }
 

@@ -22,6 +22,7 @@ struct SweepPlan {
   std::string scoring_tokenizer;
   std::string scoring_tokenizer_digest;  // empty: the model's own
   double correct_min_f1 = 0;
+  double partial_above_f1 = 0;
   uint64_t seed = 0;
 
   std::string weights_digest;

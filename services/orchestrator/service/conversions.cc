@@ -236,6 +236,7 @@ SweepPlan ToPlan(const v1::SweepSpec& spec, const v1::CheckReply& check) {
   plan.scoring_tokenizer = spec.scoring().tokenizer();
   plan.scoring_tokenizer_digest = check.model().scoring_tokenizer_digest();
   plan.correct_min_f1 = spec.scoring().correct_min_f1();
+  plan.partial_above_f1 = spec.scoring().partial_above_f1();
   plan.seed = spec.seed();
   plan.weights_digest = check.model().weights_digest();
   plan.tokenizer_digest = check.model().tokenizer_digest();

@@ -143,6 +143,10 @@ absl::Status ValidateSpec(const v1::SweepSpec& spec) {
   if (!(f1 >= 0 && f1 <= 1)) {
     return Invalid("spec.scoring.correct_min_f1: is ", f1, ", allowed is [0, 1]");
   }
+  const double partial = spec.scoring().partial_above_f1();
+  if (!(partial >= 0 && partial <= 1)) {
+    return Invalid("spec.scoring.partial_above_f1: is ", partial, ", allowed is [0, 1]");
+  }
   return absl::OkStatus();
 }
 
