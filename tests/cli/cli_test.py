@@ -93,7 +93,8 @@ class Run(Cli):
         run = self.run_kvscope("run", self.write_sweep(), "--out", "out")
         self.assertIn("knorm", run.stdout)
         self.assertIn("report.html", run.stdout)
-        rows = list(csv.DictReader((self.dir / "out" / "answers.csv").open(newline="")))
+        with (self.dir / "out" / "answers.csv").open(newline="") as answers:
+            rows = list(csv.DictReader(answers))
         self.assertEqual(len(rows), 4 * 2 * 2 * 3)
         full = [r for r in rows if float(r["compression_ratio"]) == 0]
         self.assertGreater(sum(float(r["f1"]) for r in full) / len(full), 0.8)
@@ -141,7 +142,10 @@ class Run(Cli):
         self.refused("sweeps", "show", listed["id"], *store, says=[listed["id"]])
 
     def test_ctrl_c_and_kill_lose_nothing(self):
-        sweep = self.write_sweep(PASSAGES, ratios=[i / 20 for i in range(20)], max_new_tokens=24)
+        copies = [
+            {**p, "passage_id": f"{p['passage_id']}-{i}"} for i in range(12) for p in PASSAGES
+        ]
+        sweep = self.write_sweep(copies, ratios=[i / 20 for i in range(20)], max_new_tokens=24)
         undisturbed = self.dir / "undisturbed"
         self.run_kvscope("run", sweep, "--out", undisturbed)
         for end, codes in ((signal.SIGINT, (INTERRUPTED,)), (signal.SIGKILL, (-signal.SIGKILL,))):
@@ -154,12 +158,12 @@ class Run(Cli):
             )
             deadline = time.monotonic() + 60
             while time.monotonic() < deadline and self.units_done(out) < 1:
-                time.sleep(0.02)
+                time.sleep(0.01)
             process.send_signal(end)
             stderr = process.communicate(timeout=60)[1]
             self.assertIn(process.returncode, codes, stderr)
-            done = self.units_done(out)
-            self.assertGreater(done, 0)
+            self.assertGreater(self.units_done(out), 0)
+            self.assertFalse((out / "report.html").exists())
             self.run_kvscope("run", sweep, "--out", out)
             mine, theirs = ((d / "answers.csv").read_bytes() for d in (out, undisturbed))
             self.assertEqual(mine, theirs)
@@ -173,7 +177,7 @@ class Run(Cli):
 
         try:
             with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as db:
-                return db.execute("SELECT count(DISTINCT unit_key) FROM answers").fetchone()[0]
+                return db.execute("SELECT count(DISTINCT unit) FROM answers").fetchone()[0]
         except sqlite3.Error:
             return 0
 
@@ -319,7 +323,7 @@ class Lists(Cli):
         out = ("--scale", "pocket", "--seed", 3, "--passages", 5, "--out", "k.jsonl")
         self.run_kvscope("dataset", "generate", "knowledge", *out)
         report = self.run_kvscope("dataset", "check", "k.jsonl", "--json")
-        self.assertEqual(json.loads(report.stdout)["passages"], 5)
+        self.assertEqual(json.loads(report.stdout)["datasets"][0]["passages"], 5)
         self.refused("dataset", "generate", "knowlege", *out, says=["knowlege", "knowledge"])
 
     def test_inspect_tokens(self):

@@ -19,7 +19,12 @@ absl::Status Serve(const embed::ClusterOptions& options) {
   std::error_code error;
   const auto parent = std::filesystem::path(options.store).parent_path();
   if (!parent.empty()) std::filesystem::create_directories(parent, error);
-  KVSCOPE_ASSIGN_OR_RETURN(auto cluster, embed::Cluster::Start(options));
+  auto started = embed::Cluster::Start(options);
+  // A taken port is a failure of ours; "unreachable" is for who dials.
+  if (absl::IsUnavailable(started.status())) {
+    return absl::FailedPreconditionError(started.status().message());
+  }
+  KVSCOPE_ASSIGN_OR_RETURN(auto cluster, std::move(started));
   std::cerr << "serving on " << cluster->address() << "; Ctrl-C drains and stops" << std::endl;
   rpc::WaitForSignal();
   std::cerr << "draining" << std::endl;
