@@ -1,12 +1,9 @@
 #include "services/orchestrator/service/sweep_calls.h"
 
-#include <cstdio>
-#include <random>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "services/orchestrator/service/validate.h"
 #include "services/status_macros.h"
 
@@ -15,10 +12,9 @@ namespace {
 
 constexpr size_t kPageBytes = 1 << 20;  // a page ends early rather than exceed a message's limit
 
-std::string NewSweepId() {
-  std::random_device device;
-  const uint64_t high = device();
-  return absl::StrFormat("%016x", (high << 32) | device());
+// The same submission has the same id in every store, so that its rows are equal byte for byte.
+std::string SweepId(const std::string& request_id, const std::string& spec_digest) {
+  return Sha256Hex(absl::StrCat(request_id, "\n", spec_digest)).substr(0, 16);
 }
 
 absl::Status RefuseWhileDraining(const Desk& desk) {
@@ -114,7 +110,7 @@ absl::Status CreateSweep(Desk& desk, const v1::CreateSweepRequest& request, v1::
   const std::string digest = Sha256Hex(bytes);
   KVSCOPE_ASSIGN_OR_RETURN(
       const SweepRecord sweep,
-      desk.store().CreateSweep({.sweep_id = NewSweepId(),
+      desk.store().CreateSweep({.sweep_id = SweepId(request.request_id(), digest),
                                 .name = spec.name(),
                                 .request_id = request.request_id(),
                                 .spec = std::move(bytes),
