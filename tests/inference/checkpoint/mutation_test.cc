@@ -68,11 +68,10 @@ void ReadAll(const SafetensorsFile& file) {
 }
 
 TEST_F(MutationTest, Safetensors) {
-  const std::string header =
-      R"({"__metadata__":{"format":"pt"},)"
-      R"("a.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
-      R"("b.weight":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]},)"
-      R"("c":{"dtype":"U8","shape":[],"data_offsets":[32,33]}})";
+  const std::string header = R"({"__metadata__":{"format":"pt"},)"
+                             R"("a.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+                             R"("b.weight":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]},)"
+                             R"("c":{"dtype":"U8","shape":[],"data_offsets":[32,33]}})";
   const std::string data(33, '\x3f');
   int accepted = 0;
   for (int i = 0; i < 4000; ++i) {
