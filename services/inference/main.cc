@@ -15,6 +15,7 @@
 #include "services/rpc/flags.h"
 #include "services/rpc/process.h"
 #include "services/rpc/server.h"
+#include "services/rpc/telemetry.h"
 
 int main(int argc, char** argv) {
   using namespace kvscope;  // NOLINT: a main of one screen
@@ -35,6 +36,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 4096));
   app.footer("Example: kvscope-inference --orchestrator 127.0.0.1:7400 --models-dir models");
   if (const int code = rpc::ParseFlags(app, argc, argv); code >= 0) return code;
+  rpc::SetLogLevel(flags.log_level);
 
   const auto devices = inference::OfferedDevices(device);
   if (!devices.ok()) return rpc::Fail(devices.status());

@@ -8,6 +8,7 @@
 #include "services/rpc/flags.h"
 #include "services/rpc/process.h"
 #include "services/rpc/server.h"
+#include "services/rpc/telemetry.h"
 
 int main(int argc, char** argv) {
   using namespace kvscope;  // NOLINT: a main of one screen
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
                  "itself keeps nothing");
   app.footer("Example: kvscope-metrics --listen 127.0.0.1:7402 --store metrics-store");
   if (const int code = rpc::ParseFlags(app, argc, argv); code >= 0) return code;
+  rpc::SetLogLevel(flags.log_level);
 
   if (!store.empty()) {
     std::error_code error;

@@ -20,7 +20,7 @@ int WaitForSignal();
 // Tells on stderr, as a sentence, why the process cannot go on; returns the exit code 1.
 int Fail(const absl::Status& status);
 
-// Sets the log level, serves metrics, logs the bound address, writes the port file; then waits for
+// Serves metrics, logs the bound address, writes the port file; then waits for
 // a signal, stops serving health, calls `drain` with the time that is left and shuts `server` down.
 // Returns the exit code. `server` may be null: a process that only dials out.
 int ServeUntilSignal(const ServiceFlags& flags, Server* server,

@@ -299,6 +299,69 @@ class BadInput(Cli):
         self.assertIn("disk", run.stderr)
 
 
+class Services(Cli):
+    """The three binaries by themselves."""
+
+    def start(self, name, *arguments):
+        process = subprocess.Popen(
+            [str(pathlib.Path(KVSCOPE).with_name(name)), *map(str, arguments)],
+            cwd=self.dir,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def start_serving(self, name, *arguments):
+        port_file = self.dir / f"{name}.port"
+        listen = ("--listen", "127.0.0.1:0", "--port-file", port_file)
+        process = self.start(name, *listen, *arguments)
+        deadline = time.monotonic() + 30
+        while not port_file.exists() or not port_file.read_text().strip():
+            self.assertLess(time.monotonic(), deadline, "never served")
+            self.assertIsNone(process.poll())
+            time.sleep(0.02)
+        return process, f"127.0.0.1:{port_file.read_text().strip()}"
+
+    def test_run_on_a_cluster_of_processes(self):
+        quiet = ("--log-level", "warning")
+        metrics, metrics_at = self.start_serving("kvscope-metrics", "--store", "m", *quiet)
+        models = ("--models-dir", SOURCE / "models")
+        orchestrator, at = self.start_serving(
+            "kvscope-orchestrator", "--store", "o.db", "--metrics", metrics_at, *models, *quiet
+        )
+        worker = self.start(
+            "kvscope-inference", "--orchestrator", at, "--metrics", metrics_at, *models, *quiet
+        )
+        sweep = self.write_sweep()
+        self.run_kvscope("run", sweep, "--connect", at, "--out", "remote")
+        self.run_kvscope("run", sweep, "--out", "local")
+        columns = []
+        for out in ("remote", "local"):
+            rows = self.run_kvscope("results", out, "--level", "answers", "--json").stdout
+            rows = [json.loads(line) for line in rows.splitlines()]
+            # The sweep's id and the model's name depend on how it was submitted; nothing else does.
+            columns.append([{**r, "sweep_id": "", "model": ""} for r in rows])
+        self.assertEqual(len(columns[0]), 48)
+        self.assertEqual(columns[0], columns[1])
+        for process in (worker, orchestrator, metrics):
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(30), 0)
+            self.assertEqual(process.stderr.read(), "")  # nothing to warn of
+
+    def test_port_in_use(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            for name in ("kvscope-orchestrator", "kvscope-metrics"):
+                process = self.start(name, "--listen", address, "--store", f"{name}.store")
+                self.assertEqual(process.wait(30), FAILED)
+                self.assertIn(address, process.stderr.read())
+
+
 class Lists(Cli):
     def test_lists_and_help(self):
         for command in ("presses", "metrics", "datasets", "models"):

@@ -19,6 +19,7 @@ void AddSessionOptions(CLI::App& command, SessionOptions& options) {
   auto* connect =
       command.add_option("--connect", options.connect,
                          "host:port of a cluster's orchestrator; default: the local store");
+  command.add_flag("--insecure", options.insecure, "allow plaintext to a host beyond loopback");
   command
       .add_option(
           "--store", options.store,
@@ -75,7 +76,11 @@ absl::StatusOr<std::string> ResolveSweep(const std::string& sweep, SessionOption
     return absl::InvalidArgumentError(absl::StrCat(
         file.string(), " is not what `kvscope run` wrote: it must name store and sweep_id"));
   }
-  if (options.connect.empty() && options.store.empty()) {
+  const bool remote = json.contains("connect") && json["connect"].is_string();
+  const std::string connect = remote ? json["connect"].get<std::string>() : "";
+  if (options.connect.empty() && options.store.empty() && !connect.empty()) {
+    options.connect = connect;
+  } else if (options.connect.empty() && options.store.empty()) {
     // Relative to the directory, so that a directory that was moved still finds its own store.
     options.store =
         (fs::path(sweep) / json["store"].get<std::string>()).lexically_normal().string();
