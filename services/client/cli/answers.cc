@@ -109,7 +109,7 @@ Row CellJson(const v1::Cell& cell) {
 // A CSV field: quoted where it has to be (RFC 4180).
 std::string CsvField(const Row& value) {
   if (value.is_null()) return "";
-  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) {
