@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The living oracle: the same questions through kvpress's own pipeline and through KVScope.
 
-  compare_kvpress.py [--kvscope build/release/bin/kvscope] [--model DIR] [--passages 12]
+  compare_kvpress.py [--kvscope build/release/bin/kvscope] [--model DIR] [--passages 8]
 
 Prints the share of answers that are the same text, and every answer that is not, with both texts
 and kvpress's margin (best minus second logit) at the first token where they part. Exit code 1 if
@@ -33,7 +33,6 @@ from kvpress import ExpectedAttentionPress as Expected
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DATASETS = ["knowledge", "coreference", "multi_entity", "base"]
 
 # KVScope's canonical expression -> the same press of kvpress. SnapKV's window is narrower than what
 # the highest ratio keeps: else all that is kept ties, and kvpress's choice among ties is arbitrary.
@@ -183,18 +182,12 @@ def ask_kvpress(args, rows, prompt, ours):
     return found
 
 
-def generate_data(args, work):
-    """`args.passages` passages of each data set, at most `args.questions` questions of each."""
+def sample_data(args):
+    """`args.passages` passages of each sample in sweeps/data."""
     rows = []
-    for name in DATASETS:
-        path = work / f"{name}.jsonl"
-        subprocess.run(
-            [args.kvscope, "dataset", "generate", name, "--scale", "pocket", "--out", path]
-            + ["--seed", str(args.seed), "--passages", str(args.passages)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        rows += [json.loads(line) for line in path.read_text().splitlines()]
+    for path in sorted((ROOT / "sweeps" / "data").glob("*.jsonl")):
+        lines = path.read_text().splitlines()[: args.passages]
+        rows += [json.loads(line) for line in lines]
     return rows
 
 
@@ -204,10 +197,9 @@ def arguments():
     )
     parser.add_argument("--kvscope", default=ROOT / "build/release/bin/kvscope")
     parser.add_argument("--model", type=pathlib.Path, default=ROOT / "models/pocket-llama")
-    parser.add_argument("--data", type=pathlib.Path, help="a data set; default: generated ones")
-    parser.add_argument("--passages", type=int, default=12, help="of each generated data set")
+    parser.add_argument("--data", type=pathlib.Path, help="a data set; default: the samples")
+    parser.add_argument("--passages", type=int, default=8, help="of each sample")
     parser.add_argument("--questions", type=int, default=5, help="at most so many of a passage")
-    parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--regimes", nargs="+", default=["agnostic", "aware_each"])
     parser.add_argument("--presses", nargs="+", default=list(PRESSES)[:3], choices=list(PRESSES))
     parser.add_argument("--ratios", nargs="+", type=float, default=[0.3, 0.5, 0.7, 0.9])
@@ -225,7 +217,7 @@ def main():
     if args.data:
         rows = [json.loads(line) for line in args.data.read_text().splitlines() if line.strip()]
     else:
-        rows = generate_data(args, work)
+        rows = sample_data(args)
     for n, row in enumerate(rows):
         row["passage_id"] = f"p{n}"
         row["questions"] = row["questions"][: args.questions]
