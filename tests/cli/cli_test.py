@@ -392,7 +392,9 @@ class Lists(Cli):
     def test_inspect_tokens(self):
         text = "Falwyn Belmont lived in Delgate."
         ids = json.loads(
-            self.run_kvscope("inspect", "tokens", "--model", MODEL, stdin=text).stdout
+            self.run_kvscope(
+                "inspect", "tokens", "--model", MODEL, "--device", "cpu", stdin=text
+            ).stdout
         )["ids"]
         back = self.run_kvscope(
             "inspect", "tokens", "--model", MODEL, "--decode", stdin=json.dumps(ids)

@@ -30,6 +30,14 @@ void AddBackendOptions(CLI::App& command, std::string& device, std::string& dtyp
   command.add_option("--dtype", dtype, "auto, float32 or bfloat16")->capture_default_str();
 }
 
+// Scripts may give every `inspect` the same words; what needs no backend checks and ignores them.
+void AddUnusedBackendOptions(CLI::App& command) {
+  command.add_option("--device", "not used here: only the tokenizer's files are read")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda", "reference"}));
+  command.add_option("--dtype", "not used here")
+      ->check(CLI::IsMember({"auto", "float32", "bfloat16"}));
+}
+
 void AddTokens(CLI::App& inspect, Action& action) {
   auto options = std::make_shared<inference::InspectTokensOptions>();
   CLI::App* command = inspect.add_subcommand("tokens", "Text on stdin to ids, or back");
@@ -44,6 +52,7 @@ void AddTokens(CLI::App& inspect, Action& action) {
   command->add_flag("--skip-special-tokens", options->skip_special_tokens,
                     "decoding: leave special tokens out");
   command->add_flag("--offsets", options->offsets, "also each token's characters, [begin, end)");
+  AddUnusedBackendOptions(*command);
   command->callback([options, &action] {
     action = [options] { return inference::InspectTokens(*options, std::cin, std::cout); };
   });
@@ -60,6 +69,7 @@ void AddChat(CLI::App& inspect, Action& action) {
                     "end with the start of the assistant's turn");
   command->add_option("--variables", options->variables_json,
                       "a JSON object of the template's further variables");
+  AddUnusedBackendOptions(*command);
   command->callback(
       [options, messages, &action] { action = [=] { return Chat(*options, *messages); }; });
 }
