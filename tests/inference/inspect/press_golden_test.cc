@@ -16,6 +16,7 @@
 #include "services/inference/models/load.h"
 #include "services/inference/ops/backends.h"
 #include "services/inference/presses/press.h"
+#include "tests/inference/presses/golden_cases.h"
 
 namespace kvscope::inference {
 namespace {
@@ -26,31 +27,6 @@ constexpr int kAnswerTokens = 16;
 constexpr float kScoreTolerance = 2e-5f;  // of the largest score of the layer
 constexpr float kLogitTolerance = 2e-3f;
 constexpr float kSafeMargin = 5e-3f;  // below it float noise may choose another token
-
-// The golden files' names of presses, as expressions.
-const std::map<std::string, std::string>& Expressions() {
-  static const auto* expressions = new std::map<std::string, std::string>{
-      {"knorm", "knorm"},
-      {"streaming_llm", "streaming_llm"},
-      {"streaming_llm_sink0", "streaming_llm(n_sink=0)"},
-      {"snapkv", "snapkv"},
-      {"snapkv_w16", "snapkv(window_size=16)"},
-      {"snapkv_w16_k7", "snapkv(window_size=16, kernel_size=7)"},
-      {"expected_attention", "expected_attention"},
-      {"expected_attention_novnorm", "expected_attention(use_vnorm=false)"},
-      {"expected_attention_nocov", "expected_attention(use_covariance=false)"},
-      {"expected_attention_sink0", "expected_attention(n_sink=0)"},
-      {"expected_attention_sink9_eps", "expected_attention(n_sink=9, epsilon=0.01)"},
-      {"expected_attention_future16", "expected_attention(n_future_positions=16)"},
-      {"chunk_knorm_64", "chunk(knorm, chunk_length=64)"},
-      {"chunk_expected_attention_64", "chunk(expected_attention, chunk_length=64)"},
-      {"adakv_expected_attention", "adakv(expected_attention)"},
-      {"adakv_snapkv", "adakv(snapkv)"},
-      {"adakv_snapkv_w16", "adakv(snapkv(window_size=16))"},
-      {"adakv_knorm_safe0", "adakv(knorm, alpha_safeguard=0)"},
-  };
-  return *expressions;
-}
 
 std::vector<float> Floats(const Tensor& tensor) {
   return {tensor.f32(), tensor.f32() + tensor.size()};
@@ -156,11 +132,13 @@ class PressGolden : public ::testing::TestWithParam<std::tuple<std::string, std:
 TEST_P(PressGolden, KeepsAndAnswersAsKvpress) {
   const std::vector<double> ratios(std::begin(kRatios), std::end(kRatios));
   int presses = 0, equal_cells = 0;
-  for (const auto& [name, expression] : Expressions()) {
+  for (const GoldenPress& press : GoldenPresses()) {
+    const std::string name = press.name;
+    if (name == "random") continue;  // its draws are its own
     const auto golden = SafetensorsFile::Open(folder_ + name + ".safetensors");
     if (!golden.ok()) continue;  // not computed for this model
     ++presses;
-    const PressView view = Inspect(expression, ratios);
+    const PressView view = Inspect(press.expression, ratios);
     ASSERT_EQ(view.cells.size(), ratios.size());
     for (const PressView::Cell& cell : view.cells) {
       char tag[32];
