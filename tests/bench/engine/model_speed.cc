@@ -1,0 +1,289 @@
+// What share of the machine the engine reaches on random weights of real shapes: model FLOP
+// utilisation of prefill and of the grid's steps against the best product measured in the same run,
+// and the bandwidth of decoding one stream against the machine's copy speed.
+//
+//   model_speed [--shape qwen-0.5b|llama-1b] [--dtype bfloat16|float32] [--tokens 1000]
+//               [--streams 190] [--part prefill|grid|decode]... [--runs 3]
+//
+// FLOPs counted are those of the arithmetic bound: two a weight and token, four a query head,
+// dimension and token that the row may see; the products with the vocabulary only where a token is
+// chosen. It asserts nothing.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/inference/engine/decode.h"
+#include "services/inference/engine/prefill.h"
+#include "services/inference/models/load.h"
+#include "services/inference/models/rope.h"
+#include "services/inference/ops/backends.h"
+#include "tests/bench/engine/machine.h"
+
+namespace kvscope::inference {
+namespace {
+
+ModelConfig Shape(std::string_view name) {
+  ModelConfig config;
+  config.model_type = "llama";
+  config.max_positions = 131072;
+  config.tie_word_embeddings = true;
+  if (name == "qwen-0.5b") {
+    config.vocab_size = 151936, config.hidden_size = 896, config.intermediate_size = 4864;
+    config.layers = 24, config.q_heads = 14, config.kv_heads = 2, config.head_dim = 64;
+    config.rope.theta = 1e6;
+  } else {
+    config.vocab_size = 128256, config.hidden_size = 2048, config.intermediate_size = 8192;
+    config.layers = 16, config.q_heads = 32, config.kv_heads = 8, config.head_dim = 64;
+    config.rope.theta = 5e5;
+  }
+  return config;
+}
+
+// Weights with the variance that keeps activations in range; a row of noise is reused, so that a
+// billion of them take a second.
+class Noise {
+ public:
+  Noise() : numbers_(1 << 20) {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    for (float& number : numbers_) number = normal(random);
+  }
+  Tensor Matrix(int64_t out, int64_t in) {
+    Tensor tensor = AllocateHost(DType::kBFloat16, {out, in});
+    auto* bits = static_cast<uint16_t*>(tensor.data());
+    const float scale = 1.0f / std::sqrt(static_cast<float>(in));
+    for (int64_t i = 0; i < out * in; ++i) {
+      bits[i] = FloatToBFloat16(numbers_[static_cast<size_t>(at_++ * 7 % (1 << 20))] * scale);
+    }
+    return tensor;
+  }
+
+ private:
+  std::vector<float> numbers_;
+  int64_t at_ = 0;
+};
+
+Tensor Ones(int64_t width) {
+  Tensor ones = AllocateHost(DType::kFloat32, {width});
+  std::fill_n(ones.f32(), width, 1.0f);
+  return ones;
+}
+
+LoadedModel RandomModel(const ModelConfig& config, DType compute) {
+  LoadedModel model;
+  model.config = config;
+  model.compute = compute;
+  model.ops = *MakeOps("cpu");
+  Noise noise;
+  Ops& ops = *model.ops;
+  const auto linear = [&](int64_t out, int64_t in) {
+    return ops.Pack(noise.Matrix(out, in), Tensor(), compute);
+  };
+  ModelWeights weights;
+  const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
+  const int64_t q_width = int64_t{config.q_heads} * config.head_dim;
+  weights.embedding = noise.Matrix(config.vocab_size, hidden);
+  weights.lm_head = ops.Pack(weights.embedding, Tensor(), compute);
+  weights.final_norm = Ones(hidden);
+  for (int layer = 0; layer < config.layers; ++layer) {
+    LayerWeights& w = weights.layers.emplace_back();
+    w.input_norm = Ones(hidden);
+    w.post_attention_norm = Ones(hidden);
+    w.qkv = linear(q_width + int64_t{2} * config.kv_heads * config.head_dim, hidden);
+    w.o = linear(hidden, q_width);
+    w.gate_up = linear(2 * inner, hidden);
+    w.down = linear(hidden, inner);
+  }
+  model.decoder = std::make_unique<Decoder>(config, MakeRope(config.rope, config.head_dim),
+                                            std::move(weights), ops);
+  return model;
+}
+
+double LayerWeightCount(const ModelConfig& config) {
+  const double hidden = config.hidden_size;
+  const double heads = config.q_heads + 2.0 * config.kv_heads;
+  return config.layers *
+         (hidden * heads * config.head_dim + hidden * config.q_heads * config.head_dim +
+          3 * hidden * config.intermediate_size);
+}
+// FLOPs of one row that sees `tokens` positions.
+double RowFlops(const ModelConfig& config, double tokens) {
+  return 2 * LayerWeightCount(config) +
+         4.0 * config.layers * config.q_heads * config.head_dim * tokens;
+}
+double LogitFlops(const ModelConfig& config) {
+  return 2.0 * config.hidden_size * config.vocab_size;
+}
+
+std::vector<int32_t> RandomIds(int64_t count, int vocab, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<int32_t> ids(static_cast<size_t>(count));
+  for (int32_t& id : ids) id = static_cast<int32_t>(random() % static_cast<uint32_t>(vocab));
+  return ids;
+}
+
+double BestSeconds(int runs, const std::function<void()>& work) {
+  work();
+  double best = 1e9;
+  for (int i = 0; i < runs; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  return best;
+}
+
+// A random share of each head's tokens.
+KeepSet RandomSet(const ModelConfig& config, int tokens, double ratio, uint32_t seed) {
+  if (ratio == 0) return KeepSet::Everything(config.layers, config.kv_heads, tokens);
+  std::mt19937 random(seed);
+  KeepSet set(config.layers, config.kv_heads, tokens);
+  std::vector<int> order(static_cast<size_t>(tokens));
+  for (int layer = 0; layer < config.layers; ++layer) {
+    for (int head = 0; head < config.kv_heads; ++head) {
+      for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+      std::shuffle(order.begin(), order.end(), random);
+      const auto kept = static_cast<size_t>(tokens * (1 - ratio));
+      for (size_t i = 0; i < kept; ++i) set.Keep(layer, head, order[i]);
+    }
+  }
+  return set;
+}
+
+struct Options {
+  std::string shape = "qwen-0.5b", dtype = "bfloat16";
+  int tokens = 1000, question = 30, answer = 8, questions = 10, runs = 3;
+  std::vector<std::string> parts;
+};
+
+PrefillResult RunPrefill(const LoadedModel& model, std::span<const int32_t> ids,
+                         LogitsWanted logits, Workspace& workspace) {
+  PrefillRequest request;
+  request.ids = ids;
+  request.logits = logits;
+  absl::StatusOr<PrefillResult> result = Prefill(model, request, workspace);
+  if (!result.ok()) std::abort();
+  return *std::move(result);
+}
+
+void RunStreams(const LoadedModel& model, const KvCache& context, std::span<const KeepSet> sets,
+                std::span<const Stream> streams, int answer, Workspace& workspace) {
+  StreamBatch batch;
+  batch.sets = sets;
+  batch.streams = streams;
+  batch.max_new_tokens = answer;
+  if (!DecodeStreams(*model.decoder, context, batch, workspace).ok()) std::abort();
+}
+
+void MeasurePrefill(const LoadedModel& model, const Options& options, double peak) {
+  Workspace workspace(*model.ops, model.config);
+  const std::vector<int32_t> ids = RandomIds(options.tokens, model.config.vocab_size, 1);
+  const double seconds =
+      BestSeconds(options.runs, [&] { RunPrefill(model, ids, LogitsWanted::kLast, workspace); });
+  const double flops =
+      options.tokens * RowFlops(model.config, options.tokens / 2.0) + LogitFlops(model.config);
+  std::printf("prefill of %d tokens: %.3f s, %.0f GFLOP/s, %.1f%% of the product's peak\n",
+              options.tokens, seconds, flops / seconds / 1e9, 100 * flops / seconds / peak);
+}
+
+void MeasureGrid(const LoadedModel& model, const Options& options, double peak) {
+  const ModelConfig& config = model.config;
+  Workspace workspace(*model.ops, config);
+  const std::vector<int32_t> ids = RandomIds(options.tokens, config.vocab_size, 1);
+  const PrefillResult prefill = RunPrefill(model, ids, LogitsWanted::kNone, workspace);
+  std::vector<KeepSet> sets;
+  double kept = 0;
+  for (int press = 0; press < 2; ++press) {
+    for (int ratio = press; ratio < 10; ++ratio) {
+      sets.push_back(RandomSet(config, options.tokens, ratio * 0.1,
+                               static_cast<uint32_t>(press * 10 + ratio)));
+      kept += 1 - ratio * 0.1;
+    }
+  }
+  std::vector<std::vector<int32_t>> questions;
+  for (int q = 0; q < options.questions; ++q) {
+    questions.push_back(
+        RandomIds(options.question, config.vocab_size, static_cast<uint32_t>(q + 5)));
+  }
+  std::vector<Stream> streams;
+  for (size_t set = 0; set < sets.size(); ++set) {
+    for (const auto& question : questions) streams.push_back({.set = set, .suffix = question});
+  }
+  for (const int answer : {1, options.answer}) {
+    const double seconds = BestSeconds(
+        options.runs, [&] { RunStreams(model, prefill.cache, sets, streams, answer, workspace); });
+    const double rows = options.question + answer - 1;  // of a stream
+    const double own = rows / 2;
+    double flops = static_cast<double>(streams.size()) * answer * LogitFlops(config);
+    flops += options.questions * rows *
+             (static_cast<double>(sets.size()) * RowFlops(config, own) +
+              (RowFlops(config, kept * options.tokens) - RowFlops(config, 0)));
+    std::printf(
+        "grid of %zu streams, %d question and %d answer tokens over %d: %.3f s, %.0f GFLOP/s, "
+        "%.1f%% of the product's peak\n",
+        streams.size(), options.question, answer, options.tokens, seconds, flops / seconds / 1e9,
+        100 * flops / seconds / peak);
+  }
+}
+
+void MeasureDecode(const LoadedModel& model, const Options& options, double copy_bytes_per_s) {
+  const ModelConfig& config = model.config;
+  Workspace workspace(*model.ops, config);
+  const std::vector<int32_t> ids = RandomIds(options.tokens, config.vocab_size, 1);
+  const PrefillResult prefill = RunPrefill(model, ids, LogitsWanted::kNone, workspace);
+  const std::vector<KeepSet> sets = {RandomSet(config, options.tokens, 0, 0)};
+  const std::vector<int32_t> question = {1};
+  const std::vector<Stream> streams = {{.set = 0, .suffix = question}};
+  const int answer = 32;
+  const double seconds = BestSeconds(
+      options.runs, [&] { RunStreams(model, prefill.cache, sets, streams, answer, workspace); });
+  const double weight_bytes = model.compute == DType::kBFloat16 ? 2 : 4;
+  const double bytes =
+      weight_bytes * (LayerWeightCount(config) + 1.0 * config.hidden_size * config.vocab_size) +
+      static_cast<double>(KvBytesPerToken(config.layers, config.kv_heads, config.head_dim)) *
+          options.tokens;
+  std::printf("decode of one stream over %d: %.1f tokens/s, %.1f GB/s, %.1f%% of the copy speed\n",
+              options.tokens, answer / seconds, bytes * answer / seconds / 1e9,
+              100 * bytes * answer / seconds / copy_bytes_per_s);
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string flag = argv[i], value = argv[i + 1];
+    if (flag == "--shape") options.shape = value;
+    if (flag == "--dtype") options.dtype = value;
+    if (flag == "--tokens") options.tokens = std::stoi(value);
+    if (flag == "--question") options.question = std::stoi(value);
+    if (flag == "--answer") options.answer = std::stoi(value);
+    if (flag == "--runs") options.runs = std::stoi(value);
+    if (flag == "--part") options.parts.push_back(value);
+  }
+  const auto wanted = [&](const char* part) {
+    return options.parts.empty() ||
+           std::find(options.parts.begin(), options.parts.end(), part) != options.parts.end();
+  };
+  const DType compute = options.dtype == "bfloat16" ? DType::kBFloat16 : DType::kFloat32;
+  const double peak = bench::ProductPeak(compute == DType::kBFloat16);
+  const double copy = bench::CopySpeed();
+  std::printf("machine: best product %.0f GFLOP/s in %s, copy %.1f GB/s\n", peak / 1e9,
+              options.dtype.c_str(), copy / 1e9);
+  const LoadedModel model = RandomModel(Shape(options.shape), compute);
+  if (wanted("prefill")) MeasurePrefill(model, options, peak);
+  if (wanted("grid")) MeasureGrid(model, options, peak);
+  if (wanted("decode")) MeasureDecode(model, options, copy);
+  return 0;
+}
+
+}  // namespace
+}  // namespace kvscope::inference
+
+int main(int argc, char** argv) { return kvscope::inference::Main(argc, argv); }
