@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "services/inference/engine/shared_prefix.h"
 #include "services/inference/tensor/check.h"
 #include "services/status_macros.h"
 
@@ -45,12 +46,13 @@ class Wave {
         streams_(streams),
         decoded_(decoded),
         suffixes_(suffixes),
-        ws_(workspace) {}
+        ws_(workspace),
+        shared_(FindSharedPrefixes(streams)) {}
 
   absl::Status Run() {
     for (size_t slot = 0; slot < streams_.size(); ++slot) {
       const std::span<const int32_t> suffix = streams_[slot].suffix;
-      for (size_t i = 0; i < suffix.size(); ++i) {
+      for (size_t i = shared_.own_begin[slot]; i < suffix.size(); ++i) {
         KVSCOPE_RETURN_IF_ERROR(Feed(slot, suffix[i], i, /*chooses=*/i + 1 == suffix.size()));
       }
     }
@@ -75,14 +77,24 @@ class Wave {
       choosing_rows_.push_back(static_cast<int32_t>(ids_.size()));
       choosing_slots_.push_back(slot);
     }
+    AddStore(slot, position);
+    for (const SharedPart& part : shared_.followers[slot]) {
+      if (part.begin <= position && position < part.end) AddStore(part.stream, position);
+    }
     ids_.push_back(token);
     positions_.push_back(static_cast<int32_t>(context_.tokens + static_cast<int64_t>(position)));
     row_set_.push_back(static_cast<int32_t>(streams_[slot].set));
     row_slot_.push_back(static_cast<int32_t>(slot));
-    row_index_.push_back(static_cast<int32_t>(position));
     row_length_.push_back(static_cast<int32_t>(position) + 1);
     row_capture_.push_back(chooses ? streams_[slot].span : -1);
     return absl::OkStatus();
+  }
+
+  // The row being added is stored at `position` of a slot.
+  void AddStore(size_t slot, size_t position) {
+    store_rows_.push_back(static_cast<int32_t>(ids_.size()));
+    store_slots_.push_back(static_cast<int32_t>(slot));
+    store_positions_.push_back(static_cast<int32_t>(position));
   }
 
   // Runs the rows added so far through all layers and takes the next token of those that choose.
@@ -96,8 +108,8 @@ class Wave {
     const int layers = decoder_.config().layers;
     for (int layer = 0; layer < layers; ++layer) {
       decoder_.Qkv(layer, positions_, ws_);
-      ops_.StoreKv(ws_.k, row_slot_, row_index_, suffixes_.keys(layer));
-      ops_.StoreKv(ws_.v, row_slot_, row_index_, suffixes_.values(layer));
+      Store(ws_.k, suffixes_.keys(layer));
+      Store(ws_.v, suffixes_.values(layer));
       if (layer + 1 == layers) SelectChoosing();
       if (ids_.empty()) break;
       Attend(layer);
@@ -105,12 +117,25 @@ class Wave {
       decoder_.Finish(layer, ws_);
     }
     if (!choosing_rows_.empty()) TakeTokens();
-    for (std::vector<int32_t>* rows : {&ids_, &positions_, &row_set_, &row_slot_, &row_index_,
-                                       &row_length_, &row_capture_, &choosing_rows_}) {
+    for (std::vector<int32_t>* rows :
+         {&ids_, &positions_, &row_set_, &row_slot_, &row_length_, &row_capture_, &store_rows_,
+          &store_slots_, &store_positions_, &choosing_rows_}) {
       rows->clear();
     }
     choosing_slots_.clear();
     return absl::OkStatus();
+  }
+
+  // Keys or values of the step's rows go to the slots of all streams that share them.
+  void Store(const Tensor& x, const Tensor& cache) {
+    if (store_rows_.size() == ids_.size()) {
+      ops_.StoreKv(x, store_slots_, store_positions_, cache);
+      return;
+    }
+    const Tensor shared = ws_.SharedKv(static_cast<int64_t>(store_rows_.size()));
+    const int64_t width = x.dim(1) * x.dim(2);
+    ops_.Rows(x.Reshaped({x.dim(0), width}), store_rows_, shared.Reshaped({shared.dim(0), width}));
+    ops_.StoreKv(shared, store_slots_, store_positions_, cache);
   }
 
   // Once the last layer's keys and values are stored, only the rows that choose are of use.
@@ -202,10 +227,12 @@ class Wave {
   const std::span<DecodedStream> decoded_;
   KvCache& suffixes_;
   Workspace& ws_;
+  const SharedPrefixes shared_;
   std::vector<size_t> going_;  // slots that go on
 
-  // The step being put together; all but the last are [rows].
-  std::vector<int32_t> ids_, positions_, row_set_, row_slot_, row_index_, row_length_, row_capture_;
+  // The step being put together, [rows] ...
+  std::vector<int32_t> ids_, positions_, row_set_, row_slot_, row_length_, row_capture_;
+  std::vector<int32_t> store_rows_, store_slots_, store_positions_;  // ... where they are stored
   std::vector<int32_t> choosing_rows_;  // rows after which a token is taken ...
   std::vector<size_t> choosing_slots_;  // ... and whose
 

@@ -46,5 +46,8 @@ void Workspace::Select(std::span<const int32_t> rows) {
 
 Tensor Workspace::Hidden(int64_t count) { return View(hidden_, {count, config_.hidden_size}); }
 Tensor Workspace::Logits(int64_t count) { return View(logits_, {count, config_.vocab_size}); }
+Tensor Workspace::SharedKv(int64_t count) {
+  return View(shared_kv_, {count, config_.kv_heads, config_.head_dim});
+}
 
 }  // namespace kvscope::inference

@@ -35,6 +35,7 @@ class Workspace {
   // [count, hidden] and [count, vocab], of their own memory.
   Tensor Hidden(int64_t count);
   Tensor Logits(int64_t count);
+  Tensor SharedKv(int64_t count);  // [count, kv_heads, head_dim]
 
  private:
   Tensor View(Tensor& memory, std::vector<int64_t> shape);
@@ -43,7 +44,8 @@ class Workspace {
   ModelConfig config_;
   int64_t rows_ = -1;
   bool keep_queries_ = false;
-  Tensor x_, q_, q_before_rope_, k_, v_, attention_, normed_, fused_, act_, proj_, hidden_, logits_;
+  Tensor x_, q_, q_before_rope_, k_, v_, attention_, normed_, fused_, act_, proj_, hidden_, logits_,
+      shared_kv_;
   Tensor spare_x_, spare_q_;  // Select gathers into these
 };
 

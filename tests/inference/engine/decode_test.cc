@@ -98,6 +98,33 @@ TEST_F(Decode, StepsAndWavesOfAnySizeGiveTheSame) {
   }
 }
 
+TEST_F(Decode, SharedPrefixesChangeNothing) {
+  const std::vector<std::vector<int32_t>> questions = {
+      {30, 31, 32, 33}, {30, 31, 40}, {30, 31, 32, 33, 34, 35}, {30, 31, 40}, {50, 51}};
+  streams_.clear();
+  for (size_t set = 0; set < sets_.size(); ++set) {
+    for (const auto& question : questions) {
+      streams_.push_back({.set = set, .suffix = question, .span = 0});
+    }
+  }
+  for (const size_t max_rows : {size_t{2048}, size_t{3}}) {
+    batch_.streams = streams_;
+    batch_.max_rows = max_rows;
+    const std::vector<DecodedStream> together = Run();
+    for (size_t s = 0; s < streams_.size(); ++s) {
+      batch_.streams = std::span(streams_).subspan(s, 1);
+      const std::vector<DecodedStream> alone = Run();
+      EXPECT_EQ(together[s].tokens, alone[0].tokens) << s;
+      EXPECT_THAT(together[s].logits, Pointwise(FloatNear(1e-4), alone[0].logits)) << s;
+      ASSERT_EQ(together[s].rows.size(), alone[0].rows.size());
+      for (size_t row = 0; row < alone[0].rows.size(); ++row) {
+        EXPECT_THAT(together[s].rows[row].answer_mass,
+                    Pointwise(FloatNear(1e-5), alone[0].rows[row].answer_mass));
+      }
+    }
+  }
+}
+
 TEST_F(Decode, KeepSetsMatter) {
   const std::vector<DecodedStream> decoded = Run();
   for (size_t q = 0; q < 3; ++q) EXPECT_NE(decoded[q].logits, decoded[q + 3].logits);
