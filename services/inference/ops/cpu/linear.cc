@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "services/inference/ops/cpu/kernels.h"
+#include "services/inference/ops/cpu/narrow.h"
 
 namespace kvscope::inference::cpu {
 namespace {
@@ -41,7 +42,8 @@ memory::data_type StoredType(Arithmetic arithmetic) {
 struct CpuLinear final : PackedLinear {
   Arithmetic arithmetic = Arithmetic::kFloat32;
   memory weights;
-  Tensor bias;  // float32 [out], or empty
+  WeightPanels panels;  // of the same memory; data is null where its layout is another
+  Tensor bias;          // float32 [out], or empty
 };
 
 // (rows, in, out, stored type, has bias, threads)
@@ -68,6 +70,23 @@ struct Primitive {
 
 memory::desc Matrix(int64_t rows, int64_t columns, memory::data_type type) {
   return memory::desc({rows, columns}, type, memory::format_tag::ab);
+}
+
+// oneDNN's usual layout for a processor with AVX-512 is that of WeightPanels.
+WeightPanels PanelsOf(const memory& weights, Arithmetic arithmetic) {
+  const bool bfloat16 = arithmetic == Arithmetic::kBFloat16;
+  if (!HasNarrowProduct(bfloat16)) return {};
+  const dnnl_memory_desc_t& desc = weights.get_desc().data;
+  const dnnl_blocking_desc_t& blocks = desc.format_desc.blocking;
+  const int64_t inputs = desc.padded_dims[0], depth = bfloat16 ? 32 : 16;
+  const bool panels = desc.format_kind == dnnl_blocked &&
+                      blocks.inner_nblks == (bfloat16 ? 3 : 2) && blocks.inner_idxs[0] == 0 &&
+                      blocks.inner_blks[0] == 16 && blocks.inner_idxs[1] == 1 &&
+                      blocks.inner_blks[1] == kPanel &&
+                      (!bfloat16 || (blocks.inner_idxs[2] == 0 && blocks.inner_blks[2] == 2)) &&
+                      blocks.strides[0] == depth * kPanel && blocks.strides[1] == inputs * kPanel;
+  if (!panels) return {};
+  return {.data = weights.get_data_handle(), .inputs = inputs, .bfloat16 = bfloat16};
 }
 
 }  // namespace
@@ -118,6 +137,34 @@ struct LinearEngine::State {
     return scratch;
   }
 
+  // A few rows, by a kernel of our own. Its inputs are as wide as the panels.
+  void RunNarrow(const CpuLinear& linear, const float* from, int64_t rows, float* to) {
+    const int64_t in = linear.in_features, width = linear.panels.inputs;
+    const void* input = from;
+    if (linear.panels.bfloat16) {
+      auto* bits =
+          static_cast<uint16_t*>(Padded(x, DType::kFloat32, (rows * width + 1) / 2).data());
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t i = 0; i < in; ++i) bits[r * width + i] = FloatToBFloat16(from[r * in + i]);
+        std::fill(bits + r * width + in, bits + (r + 1) * width, uint16_t{0});
+      }
+      input = bits;
+    } else if (width != in || linear.arithmetic == Arithmetic::kRoundedFloat32) {
+      const bool rounds = linear.arithmetic == Arithmetic::kRoundedFloat32;
+      float* floats = Padded(x, DType::kFloat32, rows * width).f32();
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t i = 0; i < in; ++i) {
+          const float value = from[r * in + i];
+          floats[r * width + i] = rounds ? BFloat16ToFloat(FloatToBFloat16(value)) : value;
+        }
+        std::fill(floats + r * width + in, floats + (r + 1) * width, 0.0f);
+      }
+      input = floats;
+    }
+    NarrowProduct(input, rows, linear.panels, linear.bias.empty() ? nullptr : linear.bias.f32(),
+                  linear.out_features, to);
+  }
+
   // Rounds or pads x [rows, in] into scratch memory, or passes it through.
   void* PrepareInput(const CpuLinear& linear, const float* from, int64_t rows, int64_t padded) {
     if (linear.arithmetic == Arithmetic::kFloat32 && rows == padded) {
@@ -143,6 +190,9 @@ struct LinearEngine::State {
   }
 
   void RunRows(const CpuLinear& linear, const float* from, int64_t rows, float* to) {
+    if (rows <= kNarrowRows && linear.panels.data != nullptr) {
+      return RunNarrow(linear, from, rows, to);
+    }
     const int64_t padded = RoundUpRows(rows);
     const ThreadLimit limit(
         Parallel(2 * padded * linear.in_features * linear.out_features) ? INT_MAX : 1);
@@ -205,6 +255,7 @@ std::unique_ptr<PackedLinear> LinearEngine::Pack(const Tensor& weight, const Ten
       memory(state_->Describe(kPackRows, *linear, any).weights_desc(), state_->engine);
   dnnl::reorder(plain, linear->weights).execute(state_->stream, plain, linear->weights);
   state_->stream.wait();
+  linear->panels = PanelsOf(linear->weights, linear->arithmetic);
   return linear;
 }
 
