@@ -58,10 +58,14 @@ def ask(pipe, job, cell, passage):
 
 
 def token_counts(pipe, passage):
+    """Tokens of the context, of each question, and of all questions with equal starts shared."""
     ids = pipe.preprocess(passage["context"], passage["questions"], "", max_context_length=10**9)
+    questions = [question[0].tolist() for question in ids["questions_ids"]]
+    starts = {tuple(q[: i + 1]) for q in questions for i in range(len(q))}
     return {
         "context": ids["context_ids"].shape[1],
-        "questions": [question.shape[1] for question in ids["questions_ids"]],
+        "questions": [len(question) for question in questions],
+        "distinct_question_tokens": len(starts),
     }
 
 

@@ -54,8 +54,9 @@ SHAPES = {
 }
 
 # Weights are drawn with the deviation that keeps activations in range, and queries and keys are
-# enlarged: else attention is nearly even, and no answer depends on which pairs are kept.
-QUERY_KEY_GAIN = 2.0
+# enlarged: with 1 attention is nearly even and every answer the same few tokens whatever is kept;
+# with 2 the model is so chaotic that bfloat16's rounding alone changes most answers.
+QUERY_KEY_GAIN = 1.4
 BIAS_STD = 0.1
 
 
@@ -98,6 +99,7 @@ def make_model(name, directory):
     if (directory / "config.json").exists():
         return
     import torch
+    from safetensors.torch import save_file
     from transformers import AutoConfig, AutoModelForCausalLM
 
     shape = dict(SHAPES[name])
@@ -110,27 +112,39 @@ def make_model(name, directory):
         bos_token_id=None,
         eos_token_id=shape["vocab_size"] - 1,
         pad_token_id=None,
-        torch_dtype="bfloat16",
     )
     torch.manual_seed(1)
-    torch.set_default_dtype(torch.bfloat16)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    torch.set_default_dtype(torch.float32)
-    with torch.no_grad():
-        for parameter_name, parameter in model.named_parameters():
-            if "embed_tokens" in parameter_name:
-                parameter.normal_(std=parameter.shape[1] ** -0.5)
-                parameter[known:] = 0
-            elif parameter.dim() == 2:
-                gain = QUERY_KEY_GAIN if "q_proj" in parameter_name else 1.0
-                gain = QUERY_KEY_GAIN if "k_proj" in parameter_name else gain
-                parameter.normal_(std=gain * parameter.shape[1] ** -0.5)
-            elif parameter_name.endswith("bias"):
-                parameter.normal_(std=BIAS_STD)
-    directory.mkdir(parents=True, exist_ok=True)
+    with torch.device("meta"):  # the weights are drawn here, once
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    weights = {
+        name: random_weight(name, parameter.shape, known)
+        for name, parameter in model.named_parameters()  # without lm_head, which is the embedding
+    }
+    unfinished = directory.with_name(directory.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
     for file in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(tokenizer / file, directory / file)
-    model.save_pretrained(directory)
+        shutil.copy(tokenizer / file, unfinished / file)
+    config.architectures, config.dtype = [type(model).__name__], "bfloat16"
+    config.save_pretrained(unfinished)
+    model.generation_config.save_pretrained(unfinished)
+    save_file(weights, unfinished / "model.safetensors", metadata={"format": "pt"})
+    unfinished.rename(directory)
+
+
+def random_weight(name, shape, known):
+    import torch
+
+    weight = torch.ones(shape, dtype=torch.bfloat16)  # a norm's
+    if name.endswith("bias"):
+        return weight.normal_(std=BIAS_STD)
+    if len(shape) == 1:
+        return weight
+    gain = QUERY_KEY_GAIN if "q_proj" in name or "k_proj" in name else 1.0
+    weight.normal_(std=gain * shape[1] ** -0.5)
+    if "embed_tokens" in name:
+        weight[known:] = 0
+    return weight
 
 
 # Words that the small tokenizers know whole, so that a passage has the tokens of real prose under a
