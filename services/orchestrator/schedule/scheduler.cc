@@ -11,7 +11,6 @@ namespace kvscope::orchestrator {
 namespace {
 
 constexpr int64_t kCheckingSweeps = 64;  // looked at for a check; more wait their turn
-constexpr int64_t kOrphansATick = 20;
 
 bool Offers(const WorkerId& worker, const std::string& device) {
   return device == "auto" ||
@@ -105,24 +104,37 @@ bool Scheduler::Heartbeat(int64_t session, const std::string& key, int64_t token
 
 absl::StatusOr<bool> Scheduler::Complete(const std::string& key, int64_t token,
                                          const UnitResult& result) {
+  const std::optional<LeasedUnit> unit = BeginComplete(key, token);
+  if (!unit) return false;
+  absl::StatusOr<bool> accepted = Commit(*unit, result);
+  EndComplete(*unit, accepted.status()).IgnoreError();  // that of `accepted` is the cause
+  return accepted;
+}
+
+std::optional<LeasedUnit> Scheduler::BeginComplete(const std::string& key, int64_t token) {
   const auto lease = leases_.find(key);
-  if (lease == leases_.end() || lease->second.unit.token != token) return false;
-  absl::Status status = CheckResult(lease->second.unit, result);
-  if (status.ok()) {
-    const absl::StatusOr<bool> accepted = store_.CommitResult(key, token, result, NowMs());
-    if (accepted.ok()) {
-      leases_.erase(key);
-      return *accepted;
-    }
-    status = accepted.status();
+  if (lease == leases_.end() || lease->second.unit.token != token) return std::nullopt;
+  if (lease->second.completing) return std::nullopt;  // its result came before
+  lease->second.completing = true;
+  return lease->second.unit;
+}
+
+absl::StatusOr<bool> Scheduler::Commit(const LeasedUnit& unit, const UnitResult& result) {
+  KVSCOPE_RETURN_IF_ERROR(CheckResult(unit, result));
+  return store_.CommitResult(unit.key, unit.token, result, NowMs());
+}
+
+absl::Status Scheduler::EndComplete(const LeasedUnit& unit, const absl::Status& committed) {
+  const bool workers_fault = absl::IsInvalidArgument(committed);
+  if (!committed.ok()) {
+    return EndLease(unit.key, unit.token,
+                    {.error = workers_fault ? std::string(committed.message()) : std::string(),
+                     .costs_attempt = workers_fault,
+                     .max_attempts = options_.max_attempts});
   }
-  const bool workers_fault = absl::IsInvalidArgument(status);
-  EndLease(key, token,
-           {.error = workers_fault ? std::string(status.message()) : std::string(),
-            .costs_attempt = workers_fault,
-            .max_attempts = options_.max_attempts})
-      .IgnoreError();  // `status` is the cause
-  return status;
+  const auto lease = leases_.find(unit.key);
+  if (lease != leases_.end() && lease->second.unit.token == unit.token) leases_.erase(lease);
+  return absl::OkStatus();
 }
 
 absl::Status Scheduler::Fail(const std::string& key, int64_t token, const std::string& error,
@@ -152,7 +164,7 @@ void Scheduler::Lose(int64_t session, const std::string& why) {
     if (check.session == session) checks.push_back(sweep_id);
   }
   for (const auto& [key, lease] : leases_) {
-    if (lease.session == session) keys.push_back(key);
+    if (lease.session == session && !lease.completing) keys.push_back(key);
   }
   for (const std::string& sweep_id : checks) LoseCheck(sweep_id, why);
   for (const std::string& key : keys) {
@@ -208,7 +220,7 @@ std::vector<LostLease> Scheduler::Tick() {
   for (const std::string& sweep_id : checks) LoseCheck(sweep_id, "it took too long");
   std::vector<LostLease> lost;
   for (const auto& [key, lease] : leases_) {
-    if (lease.deadline <= now) lost.push_back({lease.session, key});
+    if (lease.deadline <= now && !lease.completing) lost.push_back({lease.session, key});
   }
   for (const LostLease& lease : lost) {
     const LeasedUnit unit = leases_.at(lease.key).unit;
@@ -218,8 +230,6 @@ std::vector<LostLease> Scheduler::Tick() {
               .max_attempts = options_.max_attempts})
         .IgnoreError();  // kept in open_releases_
   }
-  // What a deleted sweep left behind goes a little at a time: others wait for the store meanwhile.
-  store_.CollectOrphans(kOrphansATick).status().IgnoreError();
   return lost;
 }
 

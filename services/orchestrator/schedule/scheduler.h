@@ -11,9 +11,9 @@
 // Deadlines live in memory: a new process starts with all leases given back (Store::Open).
 //
 // Knows nothing of networks or threads: time comes from Clock, workers are numbers. Not
-// thread-safe: one thread calls it. Memory grows with workers and with sweeps being checked, not
-// with units. After a ResourceExhausted (disk full) the call may be made again; leases whose end
-// could not be written are given back by a later Tick and cost no attempt.
+// thread-safe: one thread calls it, but for Commit. Memory grows with workers and with sweeps being
+// checked, not with units. After a ResourceExhausted (disk full) the call may be made again; leases
+// whose end could not be written are given back by a later Tick and cost no attempt.
 #pragma once
 
 #include <cstdint>
@@ -76,6 +76,11 @@ class Scheduler {
   // True: recorded. False: the token was old, and nothing has changed. A result that does not
   // cover its unit (InvalidArgument) counts as a failed attempt.
   absl::StatusOr<bool> Complete(const std::string& key, int64_t token, const UnitResult& result);
+  // The same in three steps, so that another thread can wait for the disk. Between Begin, which
+  // gives nothing if the lease is not held, and End, the lease neither expires nor is lost.
+  std::optional<LeasedUnit> BeginComplete(const std::string& key, int64_t token);
+  absl::StatusOr<bool> Commit(const LeasedUnit& unit, const UnitResult& result);  // any thread
+  absl::Status EndComplete(const LeasedUnit& unit, const absl::Status& committed);
   absl::Status Fail(const std::string& key, int64_t token, const std::string& error,
                     bool retryable);
   absl::Status Return(const std::string& key, int64_t token);
@@ -88,7 +93,7 @@ class Scheduler {
   absl::Status Resume(const std::string& sweep_id, const std::string& request_id);
   absl::Status Delete(const std::string& sweep_id, const std::string& request_id);
 
-  // To be called about once a second: takes expired leases and checks back, clears up.
+  // To be called about once a second: takes expired leases and checks back.
   std::vector<LostLease> Tick();
 
   // Streams that running units have reported, by sweep id.
@@ -105,6 +110,7 @@ class Scheduler {
     int64_t session = 0;
     absl::Duration deadline;
     int64_t streams_done = 0;
+    bool completing = false;
   };
   struct Check {
     int64_t session = 0;  // 0: nobody's

@@ -11,6 +11,7 @@ namespace kvscope::orchestrator {
 namespace {
 
 constexpr absl::Duration kTick = absl::Seconds(1);
+constexpr int64_t kOrphansATick = 20;    // results wait for the store meanwhile
 constexpr size_t kMaxErrorBytes = 2000;  // of what a worker says
 constexpr size_t kMaxDevices = 16;
 
@@ -43,6 +44,7 @@ Desk::Desk(Store& store, const Clock& clock, const ScheduleOptions& options,
       writes_([this] { Pulse(); }) {}
 
 Desk::~Desk() {
+  commits_.Stop();  // first: what it runs posts to the others
   writes_.Stop();
   reads_.Stop();
 }
@@ -93,7 +95,7 @@ absl::Status Desk::Handle(int64_t id, v1::WorkerMessage message) {
     case v1::WorkerMessage::kCheckReply:
       return TakeCheckReply(id, message.check_reply());
     case v1::WorkerMessage::kResultPart:
-      return TakeResultPart(session, std::move(*message.mutable_result_part()));
+      return TakeResultPart(id, session, std::move(*message.mutable_result_part()));
     case v1::WorkerMessage::kUnitFailed: {
       const v1::UnitFailed& failed = message.unit_failed();
       rpc::Count(kResults, "failed");
@@ -187,7 +189,7 @@ absl::Status Desk::TakeCheckReply(int64_t id, const v1::CheckReply& reply) {
   return absl::OkStatus();
 }
 
-absl::Status Desk::TakeResultPart(Session& session, v1::ResultPart part) {
+absl::Status Desk::TakeResultPart(int64_t id, Session& session, v1::ResultPart part) {
   std::optional<Assembly>& assembly = session.assembly;
   if (!assembly || assembly->key != part.unit_key() || assembly->token != part.token()) {
     assembly.emplace();
@@ -199,34 +201,69 @@ absl::Status Desk::TakeResultPart(Session& session, v1::ResultPart part) {
     assembly->bytes += static_cast<int64_t>(part.chunk().ByteSizeLong());
     if (assembly->bytes > max_result_bytes_) {
       assembly->discarded = true;
-      assembly->result = {};
+      assembly->chunks.clear();
       Report("result too large",
              scheduler_.Fail(part.unit_key(), part.token(),
                              absl::StrCat("the result has more than ", max_result_bytes_,
                                           " bytes: fewer heat maps may help"),
                              /*retryable=*/false));
     } else {
-      Append(part.chunk(), assembly->result);
+      assembly->chunks.push_back(std::move(*part.mutable_chunk()));
     }
   }
-  if (part.last_part()) FinishResult(session, part);
+  if (part.last_part()) FinishResult(id, session, part);
   return absl::OkStatus();
 }
 
-void Desk::FinishResult(Session& session, const v1::ResultPart& part) {
-  bool accepted = false;
-  if (!session.assembly->discarded) {
-    const absl::StatusOr<bool> written =
-        scheduler_.Complete(part.unit_key(), part.token(), session.assembly->result);
-    accepted = written.ok() && *written;
-    Report("result", written.status());
+void Desk::FinishResult(int64_t id, Session& session, const v1::ResultPart& part) {
+  const auto assembly = std::make_shared<Assembly>(*std::exchange(session.assembly, {}));
+  std::optional<LeasedUnit> unit;
+  if (!assembly->discarded) unit = scheduler_.BeginComplete(part.unit_key(), part.token());
+  if (!unit) return Acknowledge(id, part.unit_key(), false);
+  {
+    const absl::MutexLock lock(&mutex_);
+    ++commits_open_;
   }
+  commits_.Post([this, id, unit = *std::move(unit), assembly] {
+    UnitResult result;
+    for (const v1::ResultChunk& chunk : std::exchange(assembly->chunks, {})) Append(chunk, result);
+    absl::StatusOr<bool> committed = scheduler_.Commit(unit, result);
+    writes_.PostUrgent(
+        [this, id, unit, committed = std::move(committed)] { EndResult(id, unit, committed); });
+  });
+}
+
+void Desk::EndResult(int64_t id, const LeasedUnit& unit, const absl::StatusOr<bool>& committed) {
+  Report("result", committed.status());
+  scheduler_.EndComplete(unit, committed.status()).IgnoreError();  // it follows from the above
+  Acknowledge(id, unit.key, committed.ok() && *committed);
+  Changed();
+  {
+    const absl::MutexLock lock(&mutex_);
+    --commits_open_;
+  }
+  if (!committed.ok()) Dispatch();
+}
+
+void Desk::Acknowledge(int64_t id, const std::string& unit_key, bool accepted) {
   rpc::Count(kResults, accepted ? "recorded" : "refused");
-  session.assembly.reset();
+  const auto session = sessions_.find(id);
+  if (session == sessions_.end()) return;  // it hung up meanwhile
   v1::OrchestratorMessage message;
-  message.mutable_result_ack()->set_unit_key(part.unit_key());
+  message.mutable_result_ack()->set_unit_key(unit_key);
   message.mutable_result_ack()->set_accepted(accepted);
-  session.stream->Send(std::move(message));
+  session->second.stream->Send(std::move(message));
+}
+
+// Soon, so that lists show them; after the commits that wait, for each of them does it as well.
+void Desk::WriteLeasesSoon() {
+  if (lease_write_posted_.exchange(true)) return;
+  commits_.Post([this] {
+    lease_write_posted_ = false;
+    const absl::Status status = store_.WriteLeases();
+    if (status.ok()) return;
+    writes_.Post([this, status] { Report("leases", status); });
+  });
 }
 
 absl::Status Desk::Cancel(const std::string& sweep_id, const std::string& request_id) {
@@ -290,7 +327,9 @@ bool Desk::draining() const {
 
 bool Desk::AwaitWorkersGone(absl::Duration timeout) {
   const absl::MutexLock lock(&mutex_);
-  const auto gone = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return sessions_open_ == 0; };
+  const auto gone = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return sessions_open_ + commits_open_ == 0;
+  };
   return mutex_.AwaitWithTimeout(absl::Condition(&gone), timeout);
 }
 
@@ -329,6 +368,12 @@ void Desk::Pulse() {
     TellLost(lost);
     if (!lost.empty()) Changed();
     Dispatch();
+    if (!collecting_.exchange(true)) {
+      commits_.Post([this] {  // what a deleted sweep left behind goes a little at a time
+        store_.CollectOrphans(kOrphansATick).status().IgnoreError();
+        collecting_ = false;
+      });
+    }
     rpc::SetGauge(kLeases, static_cast<double>(scheduler_.lease_count()));
     if (const absl::StatusOr<int64_t> queued = store_.QueuedUnits(); queued.ok()) {
       rpc::SetGauge(kQueue, static_cast<double>(*queued));

@@ -1,13 +1,15 @@
 // Desk: gives work to the workers that are connected, and tells what is going on.
 //
-// Threading. Two threads of ours (Executor) do all work that touches the store; gRPC's own threads
-// only post to them, so that an fsync never holds up the transport.
-//   writes  every change: the scheduler, the sessions, mutations of the API. All of Desk's methods
-//           run there, save those under "From any thread".
-//   reads   lists and streams of rows, on the store's second connection.
+// Threading. Three threads of ours (Executor) do all work that touches the store; gRPC's own
+// threads only post to them, so that an fsync never holds up the transport.
+//   writes   every change: the scheduler, the sessions, mutations of the API. All of Desk's methods
+//            run there, save those under "From any thread".
+//   commits  what waits for the disk while work is given out: results, leases, orphans.
+//   reads    lists and streams of rows, on the store's second connection.
 // A reactor lives until its OnDone; closures that are still queued hold it by shared_ptr.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -40,7 +42,7 @@ class Desk {
  public:
   // `store` and `clock` must outlive the desk.
   Desk(Store& store, const Clock& clock, const ScheduleOptions& options, int64_t max_result_bytes);
-  ~Desk();  // stops both threads; the gRPC server must be gone
+  ~Desk();  // stops the threads; the gRPC server must be gone
 
   // --- Sessions: Open, then each message in order, then Close.
   int64_t Open(std::shared_ptr<WorkerStream> stream);
@@ -63,7 +65,8 @@ class Desk {
   bool draining() const;
   // No more work; workers are told to finish and hang up.
   void StartDrain();
-  // True once every worker has hung up after StartDrain; false if `timeout` passed before.
+  // True once every worker has hung up after StartDrain and their results are recorded; false if
+  // `timeout` passed before.
   bool AwaitWorkersGone(absl::Duration timeout);
   // The sweep as clients see it, with what runs at this moment.
   absl::StatusOr<v1::Sweep> Describe(const SweepRecord& sweep);
@@ -84,7 +87,7 @@ class Desk {
     int64_t token = 0;
     int64_t bytes = 0;
     bool discarded = false;  // too large: failed already
-    UnitResult result;
+    std::vector<v1::ResultChunk> chunks;
   };
   struct Session {
     std::shared_ptr<WorkerStream> stream;
@@ -102,8 +105,11 @@ class Desk {
 
   absl::Status Greet(int64_t id, Session& session, const v1::Hello& hello);
   absl::Status TakeCheckReply(int64_t id, const v1::CheckReply& reply);
-  absl::Status TakeResultPart(Session& session, v1::ResultPart part);
-  void FinishResult(Session& session, const v1::ResultPart& part);
+  absl::Status TakeResultPart(int64_t id, Session& session, v1::ResultPart part);
+  void FinishResult(int64_t id, Session& session, const v1::ResultPart& part);
+  void EndResult(int64_t id, const LeasedUnit& unit, const absl::StatusOr<bool>& committed);
+  void Acknowledge(int64_t id, const std::string& unit_key, bool accepted);
+  void WriteLeasesSoon();
   void TakeHeartbeat(int64_t id, Session& session, const v1::Heartbeat& heartbeat);
 
   void Dispatch();
@@ -131,6 +137,8 @@ class Desk {
   int64_t next_session_ = 1;
   std::map<std::string, std::shared_ptr<const SweepProtos>> protos_;  // of sweeps being worked on
   bool plan_posted_ = false;
+  std::atomic<bool> lease_write_posted_ = false;
+  std::atomic<bool> collecting_ = false;
   bool changed_ = true;
   absl::Duration last_tick_;
   std::string last_report_;
@@ -140,8 +148,10 @@ class Desk {
   std::map<int64_t, std::shared_ptr<std::function<void()>>> watchers_ ABSL_GUARDED_BY(mutex_);
   int64_t next_watcher_ ABSL_GUARDED_BY(mutex_) = 1;
   int sessions_open_ ABSL_GUARDED_BY(mutex_) = 0;
+  int commits_open_ ABSL_GUARDED_BY(mutex_) = 0;
 
   Executor reads_;
+  Executor commits_;
   Executor writes_;  // last: its pulse uses all of the above
 };
 

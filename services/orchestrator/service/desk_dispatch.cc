@@ -32,17 +32,21 @@ void Desk::Dispatch() {
   std::stable_partition(idle.begin(), idle.end(),
                         [this](int64_t id) { return HasCuda(sessions_.at(id).worker); });
   std::vector<std::pair<std::vector<std::string>, std::string>> without_work;
+  bool given = false;
   for (const int64_t id : idle) {
     Session& session = sessions_.at(id);
     const auto kind = Kind(session.worker);
     if (std::find(without_work.begin(), without_work.end(), kind) != without_work.end()) continue;
     if (GiveWork(session)) {
       session.ready = false;
-      Changed();
+      given = true;
     } else {
       without_work.push_back(kind);
     }
   }
+  if (!given) return;
+  Changed();
+  WriteLeasesSoon();
 }
 
 bool Desk::GiveWork(Session& session) {

@@ -19,6 +19,15 @@ void Executor::Post(std::function<void()> task) {
   posted_.notify_one();
 }
 
+void Executor::PostUrgent(std::function<void()> task) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (stopping_) return;
+    urgent_.push_back(std::move(task));
+  }
+  posted_.notify_one();
+}
+
 bool Executor::TryPost(std::function<void()> task) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -49,9 +58,10 @@ void Executor::Run() {
       pulse_();
       next_pulse = std::chrono::steady_clock::now() + interval;
       lock.lock();
-    } else if (!tasks_.empty()) {
-      std::function<void()> task = std::move(tasks_.front());
-      tasks_.pop_front();
+    } else if (!urgent_.empty() || !tasks_.empty()) {
+      std::deque<std::function<void()>>& queue = urgent_.empty() ? tasks_ : urgent_;
+      std::function<void()> task = std::move(queue.front());
+      queue.pop_front();
       lock.unlock();
       task();
       task = nullptr;  // what it holds is let go outside the lock

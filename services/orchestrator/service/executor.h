@@ -1,4 +1,4 @@
-// Executor: one thread that runs closures in the order they were posted.
+// Executor: one thread that runs closures in the order they were posted, urgent ones first.
 #pragma once
 
 #include <condition_variable>
@@ -22,6 +22,8 @@ class Executor {
   Executor& operator=(const Executor&) = delete;
 
   void Post(std::function<void()> task);
+  // Before all that Post and TryPost queued, in the order of the urgent ones.
+  void PostUrgent(std::function<void()> task);
   // For what a caller can be asked to send again: false, and not queued, if kMaxQueued wait.
   bool TryPost(std::function<void()> task);
   // Waits for the running task and ends the thread. Not from that thread.
@@ -36,6 +38,7 @@ class Executor {
   const absl::Duration interval_;
   std::mutex mutex_;
   std::condition_variable posted_;
+  std::deque<std::function<void()>> urgent_;
   std::deque<std::function<void()>> tasks_;
   bool stopping_ = false;
   std::thread thread_;

@@ -39,7 +39,11 @@ class WorkReactor final
   }
 
   void OnReadDone(bool ok) override {
-    Post([this, ok] { ok ? Take() : HungUp(); });
+    const auto take = [this, ok] { ok ? Take() : HungUp(); };
+    // Nobody is to wait for work while results are taken in. (One read is out at a time, so that
+    // a stream's messages keep their order.)
+    if (ok && !incoming_.has_result_part()) return PostUrgent(take);
+    Post(take);
   }
   void OnWriteDone(bool ok) override {
     Post([this, ok] { Wrote(ok); });
@@ -52,6 +56,10 @@ class WorkReactor final
  private:
   void Post(std::function<void()> task) {
     desk_.writes().Post([self = shared_from_this(), task = std::move(task)] { task(); });
+  }
+
+  void PostUrgent(std::function<void()> task) {
+    desk_.writes().PostUrgent([self = shared_from_this(), task = std::move(task)] { task(); });
   }
 
   void Take() {

@@ -4,14 +4,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/orchestrator/store/schema.h"
+#include "services/orchestrator/store/unit_state.h"
 #include "services/orchestrator/store/vector_sum.h"
 #include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 
 Store::Store(std::unique_ptr<FileLock> lock, std::unique_ptr<Database> writer,
-             std::unique_ptr<Database> reader)
-    : lock_(std::move(lock)), writer_(std::move(writer)), reader_(std::move(reader)) {}
+             std::unique_ptr<Database> reader, std::unique_ptr<Database> lease_reader)
+    : lock_(std::move(lock)),
+      writer_(std::move(writer)),
+      reader_(std::move(reader)),
+      lease_reader_(std::move(lease_reader)) {}
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock,
@@ -21,7 +25,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   KVSCOPE_RETURN_IF_ERROR(RegisterVectorSum(*writer));
   KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<Database> reader, Database::Open(path));
   KVSCOPE_RETURN_IF_ERROR(RegisterVectorSum(*reader));
-  std::unique_ptr<Store> store(new Store(std::move(lock), std::move(writer), std::move(reader)));
+  KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<Database> lease_reader, Database::Open(path));
+  std::unique_ptr<Store> store(
+      new Store(std::move(lock), std::move(writer), std::move(reader), std::move(lease_reader)));
   KVSCOPE_RETURN_IF_ERROR(store->Recover());
   return store;
 }
@@ -33,6 +39,9 @@ absl::Status Store::Recover() {
     KVSCOPE_ASSIGN_OR_RETURN(const int64_t uploads,
                              db.Number("SELECT count(*) FROM datasets WHERE digest IS NULL"));
     if (uploads > 0) KVSCOPE_RETURN_IF_ERROR(db.Run("DELETE FROM datasets WHERE digest IS NULL"));
+    // A lease may have been given that did not reach the disk: its token is used up.
+    KVSCOPE_RETURN_IF_ERROR(
+        db.Run("UPDATE units SET token = token + 1 WHERE id IN (SELECT unit FROM queue)"));
     if (leased == 0) return absl::OkStatus();
     KVSCOPE_RETURN_IF_ERROR(
         db.Run("INSERT INTO queue SELECT su.sweep, su.seq, su.unit FROM sweep_units su"
@@ -45,7 +54,22 @@ absl::Status Store::Recover() {
 absl::Status Store::Write(const std::function<absl::Status(Database&)>& body) {
   absl::MutexLock lock(&write_mutex_);
   Database& db = *writer_;
-  return db.InTransaction([&] { return body(db); });
+  std::vector<LeaseNote> notes;
+  {
+    absl::MutexLock notes_lock(&notes_mutex_);
+    notes = notes_;  // they stay until they are on disk: LeaseNext goes by them
+  }
+  const absl::Status status = db.InTransaction([&]() -> absl::Status {
+    for (const LeaseNote& note : notes) {
+      KVSCOPE_RETURN_IF_ERROR(RecordLease(db, note.unit, note.token, note.worker));
+    }
+    return body(db);
+  });
+  if (status.ok() && !notes.empty()) {
+    absl::MutexLock notes_lock(&notes_mutex_);
+    notes_.erase(notes_.begin(), notes_.begin() + static_cast<ptrdiff_t>(notes.size()));
+  }
+  return status;
 }
 
 absl::Status Store::LimitPages(int64_t pages) {

@@ -1,9 +1,10 @@
 // Store: all that the orchestrator remembers, in one SQLite file that only its process opens.
 //
 // Thread-safe. Every method is one transaction, so that a crash leaves it done or not done; what
-// returned Ok is on disk. Writers wait for one another; the methods under "Reading" use a second
-// connection and wait only for each other. Memory does not grow with the number of units, passages
-// or answers: long lists are read in pages.
+// returned Ok is on disk, save for LeaseNext. Writers wait for one another; the methods under
+// "Reading" use a second connection and wait only for each other, those under "Dispatch" a third,
+// so that giving out work waits for neither. Memory does not grow with the number of units,
+// passages or answers: long lists are read in pages.
 // Errors of every method: ResourceExhausted where the disk is full or read-only (nothing recorded
 // is lost, the call may be made again), DataLoss for a damaged file; beyond those, as said.
 #pragma once
@@ -69,8 +70,9 @@ class Store {
   absl::StatusOr<int64_t> CollectOrphans(int64_t limit);
 
   // --- Units.
-  // Leases the first pending unit of the oldest running sweep that the worker can do.
-  absl::StatusOr<std::optional<LeasedUnit>> LeaseNext(const LeaseRequest& request);
+  // Puts the leases that LeaseNext gave on disk, if there are any that are not. Every other write
+  // does so first.
+  absl::Status WriteLeases();
   absl::StatusOr<ReleaseOutcome> ReleaseLease(const std::string& key, int64_t token,
                                               const Release& release, int64_t now_ms);
   // Writes the result and ends the lease, if `token` is that of the lease; else false and nothing
@@ -78,19 +80,26 @@ class Store {
   absl::StatusOr<bool> CommitResult(const std::string& key, int64_t token, const UnitResult& result,
                                     int64_t now_ms);
 
-  // --- Reading.
-  absl::StatusOr<StoredDataset> FindDataset(const std::string& digest);  // NotFound
+  // --- Dispatch.
+  // Leases the first pending unit of the oldest running sweep that the worker can do. The lease
+  // goes to disk with the next write, and so before its result: a crash before that leaves the unit
+  // pending, with a token that is never given again. Until then reads show it as pending.
+  absl::StatusOr<std::optional<LeasedUnit>> LeaseNext(const LeaseRequest& request);
+  // Sweeps in state checking, oldest first.
+  absl::StatusOr<std::vector<SweepRecord>> CheckingSweeps(int64_t limit);
+  absl::StatusOr<std::vector<StoredDataset>> SweepDatasets(int64_t sweep_row);
   // Passages [first, first + count) of a data set, but at most `max_bytes` of bodies (one passage
   // at least): an empty list means the end.
   absl::StatusOr<std::vector<StoredPassage>> ReadPassages(int64_t dataset, int64_t first,
                                                           int64_t count, int64_t max_bytes);
-  absl::StatusOr<std::vector<StoredDataset>> SweepDatasets(int64_t sweep_row);
+  absl::StatusOr<int64_t> QueuedUnits();  // over all running sweeps: the queue-depth metric
+
+  // --- Reading.
+  absl::StatusOr<StoredDataset> FindDataset(const std::string& digest);  // NotFound
   // By id, else by name. NotFound; FailedPrecondition if several sweeps have that name.
   absl::StatusOr<SweepRecord> FindSweep(const std::string& id_or_name);
   // Newest first, those with row < before_row; 0: from the newest.
   absl::StatusOr<std::vector<SweepRecord>> ListSweeps(int64_t before_row, int64_t limit);
-  // Those in state checking, oldest first.
-  absl::StatusOr<std::vector<SweepRecord>> CheckingSweeps(int64_t limit);
   absl::StatusOr<std::vector<UnitRecord>> ListUnits(int64_t sweep_row, int64_t after_seq,
                                                     int64_t limit);
   // Rows after the cursor in the order unit, passage, press, ratio, question; moves the cursor. An
@@ -104,14 +113,19 @@ class Store {
                                                           const std::string& regime);
   absl::StatusOr<SliceCounts> CountUnits(int64_t sweep_row, int dataset_ordinal,
                                          const std::string& regime);
-  absl::StatusOr<int64_t> QueuedUnits();  // over all running sweeps: the queue-depth metric
 
   // For tests of a full disk: how many pages of 4 KiB the file may have; 0 lifts the limit.
   absl::Status LimitPages(int64_t pages);
 
  private:
+  struct LeaseNote {  // a lease that is not on disk yet
+    int64_t unit = 0;
+    int64_t token = 0;
+    std::string worker;
+  };
+
   Store(std::unique_ptr<FileLock> lock, std::unique_ptr<Database> writer,
-        std::unique_ptr<Database> reader);
+        std::unique_ptr<Database> reader, std::unique_ptr<Database> lease_reader);
   absl::Status Recover();
 
   absl::Status Write(const std::function<absl::Status(Database&)>& body);
@@ -119,8 +133,12 @@ class Store {
   std::unique_ptr<FileLock> lock_;
   absl::Mutex write_mutex_;
   absl::Mutex read_mutex_;
+  absl::Mutex notes_mutex_;
+  absl::Mutex lease_mutex_ ABSL_ACQUIRED_AFTER(notes_mutex_);
   std::unique_ptr<Database> writer_ ABSL_PT_GUARDED_BY(write_mutex_);
   std::unique_ptr<Database> reader_ ABSL_PT_GUARDED_BY(read_mutex_);
+  std::unique_ptr<Database> lease_reader_ ABSL_PT_GUARDED_BY(lease_mutex_);
+  std::vector<LeaseNote> notes_ ABSL_GUARDED_BY(notes_mutex_);
 };
 
 }  // namespace kvscope::orchestrator

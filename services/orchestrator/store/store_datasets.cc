@@ -87,8 +87,8 @@ absl::StatusOr<StoredDataset> Store::FindDataset(const std::string& digest) {
 
 absl::StatusOr<std::vector<StoredPassage>> Store::ReadPassages(int64_t dataset, int64_t first,
                                                                int64_t count, int64_t max_bytes) {
-  absl::MutexLock lock(&read_mutex_);
-  Statement select = reader_->Prepare(
+  absl::MutexLock lock(&lease_mutex_);
+  Statement select = lease_reader_->Prepare(
       "SELECT passage_id, question_count, body FROM passages"
       " WHERE dataset = ?1 AND position >= ?2 AND position < ?3 ORDER BY position");
   select.Bind(dataset, first, first + count);
@@ -106,8 +106,8 @@ absl::StatusOr<std::vector<StoredPassage>> Store::ReadPassages(int64_t dataset, 
 }
 
 absl::StatusOr<std::vector<StoredDataset>> Store::SweepDatasets(int64_t sweep_row) {
-  absl::MutexLock lock(&read_mutex_);
-  Statement select = reader_->Prepare(
+  absl::MutexLock lock(&lease_mutex_);
+  Statement select = lease_reader_->Prepare(
       "SELECT d.id, d.digest, d.name, d.passage_count, d.question_count FROM sweep_datasets sd"
       " JOIN datasets d ON d.id = sd.dataset WHERE sd.sweep = ?1 ORDER BY sd.ordinal");
   select.Bind(sweep_row);

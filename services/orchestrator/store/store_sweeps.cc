@@ -316,9 +316,9 @@ absl::StatusOr<std::vector<SweepRecord>> Store::ListSweeps(int64_t before_row, i
 }
 
 absl::StatusOr<std::vector<SweepRecord>> Store::CheckingSweeps(int64_t limit) {
-  absl::MutexLock lock(&read_mutex_);
+  absl::MutexLock lock(&lease_mutex_);
   Statement select =
-      reader_->Prepare(absl::StrCat(kColumns, "WHERE s.state = 1 ORDER BY s.id LIMIT ?1"));
+      lease_reader_->Prepare(absl::StrCat(kColumns, "WHERE s.state = 1 ORDER BY s.id LIMIT ?1"));
   select.Bind(limit);
   return ReadSweeps(select);
 }

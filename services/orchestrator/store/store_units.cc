@@ -1,7 +1,7 @@
 // The store's units: leasing them, taking leases back, listing them.
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
+#include "absl/container/flat_hash_set.h"
 #include "services/orchestrator/store/store.h"
 #include "services/orchestrator/store/unit_state.h"
 #include "services/status_macros.h"
@@ -9,36 +9,59 @@
 namespace kvscope::orchestrator {
 namespace {
 
-// The oldest running sweep with queued units that the worker can do; 0 if there is none.
-absl::StatusOr<int64_t> SweepFor(Database& db, const LeaseRequest& request) {
-  Statement sweeps = db.Prepare(
-      "SELECT s.id, s.unit_device FROM sweeps s INDEXED BY sweeps_active WHERE s.state = 2"
-      " AND s.state IN (1, 2) AND s.code_version = ?1"
-      " AND EXISTS (SELECT 1 FROM queue q WHERE q.sweep = s.id) ORDER BY s.id");
-  sweeps.Bind(request.code_version);
+struct QueuedUnit {
+  int64_t sweep = 0;
+  int64_t seq = 0;
+  int64_t unit = 0;  // 0: none
+};
+
+using NotedUnits = absl::flat_hash_set<int64_t>;
+
+// The sweep's first queued unit that is not `noted` as leased.
+absl::StatusOr<QueuedUnit> FirstQueued(Database& db, int64_t sweep, const NotedUnits& noted) {
+  Statement queue = db.Prepare("SELECT seq, unit FROM queue WHERE sweep = ?1 ORDER BY seq");
+  queue.Bind(sweep);
   while (true) {
-    KVSCOPE_ASSIGN_OR_RETURN(const bool more, sweeps.Step());
-    if (!more) return 0;
-    const auto& devices = request.devices;
-    if (std::find(devices.begin(), devices.end(), sweeps.Text(1)) != devices.end()) {
-      return sweeps.Int(0);
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, queue.Step());
+    if (!more) return QueuedUnit{};
+    if (!noted.contains(queue.Int(1))) {
+      return QueuedUnit{.sweep = sweep, .seq = queue.Int(0), .unit = queue.Int(1)};
     }
   }
 }
 
-absl::StatusOr<LeasedUnit> ReadLease(Database& db, int64_t unit, int64_t sweep, int64_t seq) {
+// That of the oldest running sweep that has one which the worker can do.
+absl::StatusOr<QueuedUnit> FirstFor(Database& db, const LeaseRequest& request,
+                                    const NotedUnits& noted) {
+  Statement sweeps = db.Prepare(
+      "SELECT s.id, s.unit_device FROM sweeps s INDEXED BY sweeps_active WHERE s.state = 2"
+      " AND s.state IN (1, 2) AND s.code_version = ?1 ORDER BY s.id");
+  sweeps.Bind(request.code_version);
+  while (true) {
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, sweeps.Step());
+    if (!more) return QueuedUnit{};
+    const auto& devices = request.devices;
+    if (std::find(devices.begin(), devices.end(), sweeps.Text(1)) == devices.end()) continue;
+    KVSCOPE_ASSIGN_OR_RETURN(const QueuedUnit first, FirstQueued(db, sweeps.Int(0), noted));
+    if (first.unit != 0) return first;
+  }
+}
+
+// The lease that the unit is about to get.
+absl::StatusOr<LeasedUnit> NextLease(Database& db, const QueuedUnit& queued) {
   Statement select = db.Prepare(
-      "SELECT u.key, u.token, s.sweep_id, d.dataset, su.dataset_ordinal, su.regime,"
-      " su.first_passage, su.passage_count, u.streams, s.press_count, s.ratio_count, u.attempts"
+      "SELECT u.key, u.token + 1, s.sweep_id, d.dataset, su.dataset_ordinal, su.regime,"
+      " su.first_passage, su.passage_count, u.streams, s.press_count, s.ratio_count, u.attempts + 1"
       " FROM sweep_units su JOIN units u ON u.id = su.unit JOIN sweeps s ON s.id = su.sweep"
       " JOIN sweep_datasets d ON d.sweep = su.sweep AND d.ordinal = su.dataset_ordinal"
       " WHERE u.id = ?1 AND su.sweep = ?2 AND su.seq = ?3");
-  KVSCOPE_ASSIGN_OR_RETURN(const bool found, select.Bind(unit, sweep, seq).Step());
+  KVSCOPE_ASSIGN_OR_RETURN(const bool found,
+                           select.Bind(queued.unit, queued.sweep, queued.seq).Step());
   if (!found) return absl::InternalError("a queued unit belongs to no sweep");
   return LeasedUnit{.key = select.Text(0),
                     .token = select.Int(1),
                     .sweep_id = select.Text(2),
-                    .sweep_row = sweep,
+                    .sweep_row = queued.sweep,
                     .dataset = select.Int(3),
                     .dataset_ordinal = static_cast<int>(select.Int(4)),
                     .regime = select.Text(5),
@@ -58,26 +81,24 @@ absl::StatusOr<int64_t> HeldUnit(Database& db, const std::string& key, int64_t t
 }  // namespace
 
 absl::StatusOr<std::optional<LeasedUnit>> Store::LeaseNext(const LeaseRequest& request) {
-  std::optional<LeasedUnit> lease;
-  KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
-    KVSCOPE_ASSIGN_OR_RETURN(const int64_t sweep, SweepFor(db, request));
-    if (sweep == 0) return absl::OkStatus();
-    int64_t seq = 0, unit = 0;
-    {
-      Statement first = db.Prepare("SELECT seq, unit FROM queue WHERE sweep = ?1 ORDER BY seq");
-      KVSCOPE_ASSIGN_OR_RETURN(const bool found, first.Bind(sweep).Step());
-      if (!found) return absl::InternalError("the queue emptied itself");
-      seq = first.Int(0);
-      unit = first.Int(1);
-    }
-    KVSCOPE_RETURN_IF_ERROR(ChangeState(db, unit, UnitState::kPending, UnitState::kLeased));
-    KVSCOPE_RETURN_IF_ERROR(db.Run(
-        "UPDATE units SET token = token + 1, attempts = attempts + 1, worker = ?2 WHERE id = ?1",
-        unit, request.worker));
-    KVSCOPE_ASSIGN_OR_RETURN(lease, ReadLease(db, unit, sweep, seq));
-    return absl::OkStatus();
-  }));
+  // In this order: a note that is gone when the lock is taken is in the file that is read then.
+  absl::MutexLock notes_lock(&notes_mutex_);
+  absl::MutexLock lock(&lease_mutex_);
+  NotedUnits noted;
+  for (const LeaseNote& note : notes_) noted.insert(note.unit);
+  KVSCOPE_ASSIGN_OR_RETURN(const QueuedUnit queued, FirstFor(*lease_reader_, request, noted));
+  if (queued.unit == 0) return std::nullopt;
+  KVSCOPE_ASSIGN_OR_RETURN(LeasedUnit lease, NextLease(*lease_reader_, queued));
+  notes_.push_back({.unit = queued.unit, .token = lease.token, .worker = request.worker});
   return lease;
+}
+
+absl::Status Store::WriteLeases() {
+  {
+    absl::MutexLock lock(&notes_mutex_);
+    if (notes_.empty()) return absl::OkStatus();
+  }
+  return Write([](Database&) { return absl::OkStatus(); });
 }
 
 absl::StatusOr<ReleaseOutcome> Store::ReleaseLease(const std::string& key, int64_t token,
@@ -162,8 +183,8 @@ absl::StatusOr<SliceCounts> Store::CountUnits(int64_t sweep_row, int dataset_ord
 }
 
 absl::StatusOr<int64_t> Store::QueuedUnits() {
-  absl::MutexLock lock(&read_mutex_);
-  return reader_->Number("SELECT count(*) FROM queue");
+  absl::MutexLock lock(&lease_mutex_);
+  return lease_reader_->Number("SELECT count(*) FROM queue");
 }
 
 }  // namespace kvscope::orchestrator

@@ -27,6 +27,15 @@ absl::Status Count(Database& db, int64_t unit, UnitState state, int64_t by) {
 
 }  // namespace
 
+absl::Status RecordLease(Database& db, int64_t unit, int64_t token, const std::string& worker) {
+  KVSCOPE_RETURN_IF_ERROR(
+      db.Run("UPDATE units SET state = 2, token = ?2, attempts = attempts + 1, worker = ?3"
+             " WHERE id = ?1 AND state = 1 AND token = ?2 - 1",
+             unit, token, worker));
+  if (db.changed_rows() == 0) return absl::OkStatus();
+  return db.Run("DELETE FROM queue WHERE unit = ?1", unit);
+}
+
 absl::Status ChangeState(Database& db, int64_t unit, UnitState from, UnitState to) {
   KVSCOPE_RETURN_IF_ERROR(db.Run("UPDATE units SET state = ?3 WHERE id = ?1 AND state = ?2", unit,
                                  static_cast<int>(from), static_cast<int>(to)));

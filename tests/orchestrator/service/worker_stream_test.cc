@@ -36,6 +36,9 @@ TEST_F(WorkerStreams, ACutStreamGivesItsUnitToAnother) {
   const v1::Lease lease = second.ReadLease();
   EXPECT_EQ(lease.unit().key(), lost.unit().key());
   EXPECT_GT(lease.token(), lost.token());
+  for (int i = 0; i < 500 && Units("sweep")[0].attempts() < 2; ++i) {
+    absl::SleepFor(absl::Milliseconds(10));  // lists show a lease a moment after it was given
+  }
   EXPECT_EQ(Units("sweep")[0].attempts(), 2);
   EXPECT_EQ(Units("sweep")[0].worker_id(), "w2");
   ScriptedWorker third(channel_, "w1");

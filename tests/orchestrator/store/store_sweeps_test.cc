@@ -1,4 +1,8 @@
 // Data sets, sweeps and the leases of units.
+#include <atomic>
+#include <set>
+#include <thread>
+
 #include "tests/orchestrator/store/store_fixture.h"
 
 namespace kvscope::orchestrator {
@@ -74,8 +78,40 @@ TEST_F(StoreSweeps, LeasesInOrderToWorkersThatFit) {
   EXPECT_EQ(first.streams, 4);
   EXPECT_EQ(Lease()->key, "k2");
   EXPECT_FALSE(Lease().has_value());
+  EXPECT_TRUE(store_->WriteLeases().ok());
   EXPECT_EQ(store_->FindSweep("s1")->units_running, 2);
   EXPECT_EQ(store_->QueuedUnits().value(), 0);
+}
+
+TEST_F(StoreSweeps, ALeaseIsOnDiskBeforeWhatFollowsIt) {
+  const int64_t row = RunningSweep("s1", {"k1", "k2"});
+  const LeasedUnit first = *Lease("a");
+  EXPECT_EQ(store_->ListUnits(row, -1, 10)->front().state, UnitState::kPending);
+  const LeasedUnit second = *Lease("b");
+  EXPECT_TRUE(Commit(second, SmallResult(0.5)));
+  const std::vector<UnitRecord> units = store_->ListUnits(row, -1, 10).value();
+  EXPECT_EQ(units[0].state, UnitState::kLeased);
+  EXPECT_EQ(units[0].worker, "a");
+  EXPECT_EQ(units[1].state, UnitState::kDone);
+  EXPECT_EQ(units[1].attempts, 1);
+  EXPECT_TRUE(Commit(first, SmallResult(0.5)));
+}
+
+TEST_F(StoreSweeps, LeasesGivenDuringWritesAreAllDifferent) {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 300; ++i) keys.push_back(absl::StrCat("k", i));
+  RunningSweep("s1", keys);
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    while (!stop) ASSERT_TRUE(store_->WriteLeases().ok());
+  });
+  std::set<std::string> given;
+  while (const std::optional<LeasedUnit> lease = Lease()) given.insert(lease->key);
+  stop = true;
+  writer.join();
+  EXPECT_EQ(given.size(), keys.size());
+  EXPECT_TRUE(store_->WriteLeases().ok());
+  EXPECT_EQ(store_->FindSweep("s1")->units_running, 300);
 }
 
 TEST_F(StoreSweeps, AnOldTokenChangesNothing) {
@@ -130,15 +166,21 @@ TEST_F(StoreSweeps, ReturningCostsNoAttemptAndBadInputIsNotRetried) {
 }
 
 TEST_F(StoreSweeps, ReopeningGivesLeasesBackAndFencesTheirTokens) {
-  RunningSweep("s1", {"k1"});
-  const LeasedUnit before = *Lease();
-  Open();
-  EXPECT_FALSE(Commit(before, SmallResult(0)));
-  const LeasedUnit after = *Lease();
-  EXPECT_EQ(after.attempt, 1);
-  EXPECT_GT(after.token, before.token);
-  EXPECT_FALSE(Commit(before, SmallResult(0)));
-  EXPECT_TRUE(Commit(after, SmallResult(0)));
+  for (const bool on_disk : {true, false}) {
+    SCOPED_TRACE(on_disk ? "a lease on disk" : "a lease that did not get there");
+    RunningSweep(absl::StrCat("s", on_disk), {absl::StrCat("k", on_disk)});
+    const LeasedUnit before = *Lease();
+    if (on_disk) {
+      ASSERT_TRUE(store_->WriteLeases().ok());
+    }
+    Open();
+    EXPECT_FALSE(Commit(before, SmallResult(0)));
+    const LeasedUnit after = *Lease();
+    EXPECT_EQ(after.attempt, 1);
+    EXPECT_GT(after.token, before.token);
+    EXPECT_FALSE(Commit(before, SmallResult(0)));
+    EXPECT_TRUE(Commit(after, SmallResult(0)));
+  }
 }
 
 TEST_F(StoreSweeps, EqualUnitsAreComputedOnceForAllSweeps) {
