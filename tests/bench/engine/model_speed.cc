@@ -274,8 +274,8 @@ int Main(int argc, char** argv) {
   const DType compute = options.dtype == "bfloat16" ? DType::kBFloat16 : DType::kFloat32;
   const double peak = bench::ProductPeak(compute == DType::kBFloat16);
   const double copy = bench::CopySpeed();
-  std::printf("machine: best product %.0f GFLOP/s in %s, copy %.1f GB/s\n", peak / 1e9,
-              options.dtype.c_str(), copy / 1e9);
+  std::printf("machine: best product %.0f GFLOP/s in %s, copy %.1f GB/s, read %.1f GB/s\n",
+              peak / 1e9, options.dtype.c_str(), copy / 1e9, bench::ReadSpeed() / 1e9);
   const LoadedModel model = RandomModel(Shape(options.shape), compute);
   if (wanted("prefill")) MeasurePrefill(model, options, peak);
   if (wanted("grid")) MeasureGrid(model, options, peak);

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "services/inference/ops/cpu/kernels.h"
-#include "services/inference/ops/cpu/narrow.h"
+#include "services/inference/ops/cpu/panels.h"
 
 namespace kvscope::inference::cpu {
 namespace {
@@ -24,26 +24,27 @@ using dnnl::memory;
 
 constexpr int64_t kPackRows = 64;  // the row count that the weights' layout is chosen for
 
-// What a product computes in. Without bfloat16 instructions oneDNN is slow or fails, so inputs and
-// weights are rounded to bfloat16 but multiplied as float32: the same numbers, summed in another
-// order.
-enum class Arithmetic { kFloat32, kRoundedFloat32, kBFloat16 };
-
-Arithmetic ArithmeticOf(DType compute) {
-  if (compute == DType::kFloat32) return Arithmetic::kFloat32;
-  static const bool has_bfloat16 = dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core_bf16;
-  return has_bfloat16 ? Arithmetic::kBFloat16 : Arithmetic::kRoundedFloat32;
-}
-
-memory::data_type StoredType(Arithmetic arithmetic) {
-  return arithmetic == Arithmetic::kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32;
+// Who multiplies many rows of bfloat16. oneDNN uses the processor's bfloat16 instructions, which
+// are the fastest way with AMX and on AMD's processors; Intel's without AMX take twice as long for
+// them as for float32's (measured on Sapphire Rapids: 85 against 156 GFLOP/s a core), and older
+// processors have none.
+bool LibraryMultipliesBFloat16() {
+  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+  if (isa >= dnnl::cpu_isa::avx512_core_amx) return true;
+  return isa >= dnnl::cpu_isa::avx512_core_bf16 && __builtin_cpu_is("amd");
 }
 
 struct CpuLinear final : PackedLinear {
-  Arithmetic arithmetic = Arithmetic::kFloat32;
-  memory weights;
-  WeightPanels panels;  // of the same memory; data is null where its layout is another
+  DType compute = DType::kFloat32;  // bfloat16: inputs and weights are rounded to it
+  memory weights;                   // the library's; empty where it multiplies nothing
+  Tensor panel_memory;
+  WeightPanels panels;  // of either; data is null where the library's layout is another
   Tensor bias;          // float32 [out], or empty
+
+  bool by_library() const { return panel_memory.empty(); }
+  memory::data_type stored_type() const {
+    return compute == DType::kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32;
+  }
 };
 
 // (rows, in, out, stored type, has bias, threads)
@@ -73,9 +74,7 @@ memory::desc Matrix(int64_t rows, int64_t columns, memory::data_type type) {
 }
 
 // oneDNN's usual layout for a processor with AVX-512 is that of WeightPanels.
-WeightPanels PanelsOf(const memory& weights, Arithmetic arithmetic) {
-  const bool bfloat16 = arithmetic == Arithmetic::kBFloat16;
-  if (!HasNarrowProduct(bfloat16)) return {};
+WeightPanels PanelsOf(const memory& weights, bool bfloat16) {
   const dnnl_memory_desc_t& desc = weights.get_desc().data;
   const dnnl_blocking_desc_t& blocks = desc.format_desc.blocking;
   const int64_t inputs = desc.padded_dims[0], depth = bfloat16 ? 32 : 16;
@@ -87,6 +86,23 @@ WeightPanels PanelsOf(const memory& weights, Arithmetic arithmetic) {
                       blocks.strides[0] == depth * kPanel && blocks.strides[1] == inputs * kPanel;
   if (!panels) return {};
   return {.data = weights.get_data_handle(), .inputs = inputs, .bfloat16 = bfloat16};
+}
+
+// A matrix in the dtype that products compute in.
+Tensor Rounded(const Tensor& weight, DType compute) {
+  if (weight.dtype() == compute) return weight;
+  const Tensor rounded = AllocateHost(compute, weight.shape());
+  if (compute == DType::kFloat32) {
+    CopyToFloat(weight, weight.size(), rounded.f32());
+    return rounded;
+  }
+  auto* bits = static_cast<uint16_t*>(rounded.data());
+  std::vector<float> row(static_cast<size_t>(weight.dim(1)));
+  for (int64_t r = 0; r < weight.dim(0); ++r) {
+    CopyToFloat(weight.Slice(r, 1), weight.dim(1), row.data());
+    std::transform(row.begin(), row.end(), bits + r * weight.dim(1), FloatToBFloat16);
+  }
+  return rounded;
 }
 
 }  // namespace
@@ -106,7 +122,7 @@ struct LinearEngine::State {
 
   matmul::primitive_desc Describe(int64_t rows, const CpuLinear& linear,
                                   const memory::desc& weights) const {
-    const memory::desc x = Matrix(rows, linear.in_features, StoredType(linear.arithmetic));
+    const memory::desc x = Matrix(rows, linear.in_features, linear.stored_type());
     const memory::desc y = Matrix(rows, linear.out_features, memory::data_type::f32);
     const memory::desc bias = Matrix(1, linear.out_features, memory::data_type::f32);
     return linear.bias.empty() ? matmul::primitive_desc(matmul::desc(x, weights, y), engine)
@@ -117,7 +133,7 @@ struct LinearEngine::State {
     const Key key{rows,
                   linear.in_features,
                   linear.out_features,
-                  static_cast<int>(StoredType(linear.arithmetic)),
+                  static_cast<int>(linear.stored_type()),
                   !linear.bias.empty(),
                   omp_get_max_threads()};
     const auto found = primitives.find(key);
@@ -137,67 +153,62 @@ struct LinearEngine::State {
     return scratch;
   }
 
-  // A few rows, by a kernel of our own. Its inputs are as wide as the panels.
-  void RunNarrow(const CpuLinear& linear, const float* from, int64_t rows, float* to) {
+  // x [rows, in] as our own kernels read it: float32, rounded if the product is in bfloat16, and as
+  // wide as the panels.
+  const float* PanelInput(const CpuLinear& linear, const float* from, int64_t rows) {
     const int64_t in = linear.in_features, width = linear.panels.inputs;
-    const void* input = from;
-    if (linear.panels.bfloat16) {
-      auto* bits =
-          static_cast<uint16_t*>(Padded(x, DType::kFloat32, (rows * width + 1) / 2).data());
-      for (int64_t r = 0; r < rows; ++r) {
-        for (int64_t i = 0; i < in; ++i) bits[r * width + i] = FloatToBFloat16(from[r * in + i]);
-        std::fill(bits + r * width + in, bits + (r + 1) * width, uint16_t{0});
+    const bool rounds = linear.compute == DType::kBFloat16;
+    if (!rounds && width == in) return from;
+    float* to = Padded(x, DType::kFloat32, rows * width).f32();
+#pragma omp parallel for schedule(static) if (rows * width > (1 << 16))
+    for (int64_t r = 0; r < rows; ++r) {
+      float* row = to + r * width;
+      for (int64_t i = 0; i < in; ++i) {
+        const float value = from[r * in + i];
+        row[i] = rounds ? BFloat16ToFloat(FloatToBFloat16(value)) : value;
       }
-      input = bits;
-    } else if (width != in || linear.arithmetic == Arithmetic::kRoundedFloat32) {
-      const bool rounds = linear.arithmetic == Arithmetic::kRoundedFloat32;
-      float* floats = Padded(x, DType::kFloat32, rows * width).f32();
-      for (int64_t r = 0; r < rows; ++r) {
-        for (int64_t i = 0; i < in; ++i) {
-          const float value = from[r * in + i];
-          floats[r * width + i] = rounds ? BFloat16ToFloat(FloatToBFloat16(value)) : value;
-        }
-        std::fill(floats + r * width + in, floats + (r + 1) * width, 0.0f);
-      }
-      input = floats;
+      std::fill(row + in, row + width, 0.0f);
     }
-    NarrowProduct(input, rows, linear.panels, linear.bias.empty() ? nullptr : linear.bias.f32(),
-                  linear.out_features, to);
+    return to;
   }
 
-  // Rounds or pads x [rows, in] into scratch memory, or passes it through.
-  void* PrepareInput(const CpuLinear& linear, const float* from, int64_t rows, int64_t padded) {
-    if (linear.arithmetic == Arithmetic::kFloat32 && rows == padded) {
-      return const_cast<float*>(from);
-    }
+  // Rounds or pads x [rows, in] for the library, or passes it through.
+  void* LibraryInput(const CpuLinear& linear, const float* from, int64_t rows, int64_t padded) {
+    if (linear.compute == DType::kFloat32 && rows == padded) return const_cast<float*>(from);
     const int64_t count = rows * linear.in_features, all = padded * linear.in_features;
     void* to = Padded(x, DType::kFloat32, all).data();
-    if (linear.arithmetic == Arithmetic::kBFloat16) {
-      auto* bits = static_cast<uint16_t*>(to);
-#pragma omp parallel for simd schedule(static) if (count > (1 << 16))
-      for (int64_t i = 0; i < count; ++i) bits[i] = FloatToBFloat16(from[i]);
-      std::fill(bits + count, bits + all, uint16_t{0});
+    if (linear.compute == DType::kFloat32) {
+      auto* floats = static_cast<float*>(to);
+      std::copy_n(from, count, floats);
+      std::fill(floats + count, floats + all, 0.0f);
       return to;
     }
-    auto* floats = static_cast<float*>(to);
-    if (linear.arithmetic == Arithmetic::kFloat32) {
-      std::copy_n(from, count, floats);
-    } else {
-      for (int64_t i = 0; i < count; ++i) floats[i] = BFloat16ToFloat(FloatToBFloat16(from[i]));
-    }
-    std::fill(floats + count, floats + all, 0.0f);
+    auto* bits = static_cast<uint16_t*>(to);
+#pragma omp parallel for simd schedule(static) if (count > (1 << 16))
+    for (int64_t i = 0; i < count; ++i) bits[i] = FloatToBFloat16(from[i]);
+    std::fill(bits + count, bits + all, uint16_t{0});
     return to;
   }
 
   void RunRows(const CpuLinear& linear, const float* from, int64_t rows, float* to) {
+    const float* bias = linear.bias.empty() ? nullptr : linear.bias.f32();
     if (rows <= kNarrowRows && linear.panels.data != nullptr) {
-      return RunNarrow(linear, from, rows, to);
+      NarrowProduct(PanelInput(linear, from, rows), rows, linear.panels, bias, linear.out_features,
+                    to);
+    } else if (!linear.by_library()) {
+      WideProduct(PanelInput(linear, from, rows), rows, linear.panels, bias, linear.out_features,
+                  to);
+    } else {
+      RunLibrary(linear, from, rows, to);
     }
+  }
+
+  void RunLibrary(const CpuLinear& linear, const float* from, int64_t rows, float* to) {
     const int64_t padded = RoundUpRows(rows);
     const ThreadLimit limit(
         Parallel(2 * padded * linear.in_features * linear.out_features) ? INT_MAX : 1);
     Primitive& product = Find(padded, linear);
-    product.x.set_data_handle(PrepareInput(linear, from, rows, padded));
+    product.x.set_data_handle(LibraryInput(linear, from, rows, padded));
     float* result =
         padded == rows ? to : Padded(y, DType::kFloat32, padded * linear.out_features).f32();
     product.y.set_data_handle(result);
@@ -221,33 +232,19 @@ std::unique_ptr<PackedLinear> LinearEngine::Pack(const Tensor& weight, const Ten
   auto linear = std::make_unique<CpuLinear>();
   linear->out_features = weight.dim(0);
   linear->in_features = weight.dim(1);
-  linear->arithmetic = ArithmeticOf(compute);
+  linear->compute = compute;
   if (!bias.empty()) {
     linear->bias = AllocateHost(DType::kFloat32, {bias.dim(0)});
     CopyToFloat(bias, bias.size(), linear->bias.f32());
   }
-  // The rows of [out, in] are the columns of oneDNN's [in, out].
-  const memory::data_type stored = StoredType(linear->arithmetic);
-  Tensor rounded = weight;
-  if (linear->arithmetic == Arithmetic::kBFloat16 && weight.dtype() != DType::kBFloat16) {
-    rounded = AllocateHost(DType::kBFloat16, weight.shape());
-    auto* bits = static_cast<uint16_t*>(rounded.data());
-    for (int64_t r = 0; r < weight.dim(0); ++r) {
-      std::vector<float> row(static_cast<size_t>(weight.dim(1)));
-      CopyToFloat(weight.Slice(r, 1), weight.dim(1), row.data());
-      std::transform(row.begin(), row.end(), bits + r * weight.dim(1), FloatToBFloat16);
-    }
-  } else if (linear->arithmetic != Arithmetic::kBFloat16 &&
-             (weight.dtype() != DType::kFloat32 ||
-              linear->arithmetic == Arithmetic::kRoundedFloat32)) {
-    rounded = AllocateHost(DType::kFloat32, weight.shape());
-    CopyToFloat(weight, weight.size(), rounded.f32());
-    if (linear->arithmetic == Arithmetic::kRoundedFloat32) {
-      for (int64_t i = 0; i < rounded.size(); ++i) {
-        rounded.f32()[i] = BFloat16ToFloat(FloatToBFloat16(rounded.f32()[i]));
-      }
-    }
+  const Tensor rounded = Rounded(weight, compute);
+  static const bool library = LibraryMultipliesBFloat16();
+  if (compute == DType::kBFloat16 && !library) {
+    linear->panels = PackPanels(rounded, linear->panel_memory);
+    return linear;
   }
+  // The rows of [out, in] are the columns of oneDNN's [in, out].
+  const memory::data_type stored = linear->stored_type();
   const memory::dims shape = {linear->in_features, linear->out_features};
   memory plain(memory::desc(shape, stored, memory::format_tag::ba), state_->engine, rounded.data());
   const memory::desc any(shape, stored, memory::format_tag::any);
@@ -255,7 +252,7 @@ std::unique_ptr<PackedLinear> LinearEngine::Pack(const Tensor& weight, const Ten
       memory(state_->Describe(kPackRows, *linear, any).weights_desc(), state_->engine);
   dnnl::reorder(plain, linear->weights).execute(state_->stream, plain, linear->weights);
   state_->stream.wait();
-  linear->panels = PanelsOf(linear->weights, linear->arithmetic);
+  linear->panels = PanelsOf(linear->weights, compute == DType::kBFloat16);
   return linear;
 }
 
