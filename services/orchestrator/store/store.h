@@ -114,7 +114,7 @@ class Store {
   absl::StatusOr<SliceCounts> CountUnits(int64_t sweep_row, int dataset_ordinal,
                                          const std::string& regime);
 
-  // For tests of a full disk: how many pages of 4 KiB the file may have; 0 lifts the limit.
+  // For tests of a full disk: how many pages the file may have; 0 lifts the limit.
   absl::Status LimitPages(int64_t pages);
 
  private:

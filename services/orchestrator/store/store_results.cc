@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "services/orchestrator/store/cell_sums.h"
 #include "services/orchestrator/store/store.h"
 #include "services/orchestrator/store/unit_state.h"
 #include "services/orchestrator/store/vector_sum.h"
@@ -75,22 +76,6 @@ absl::Status WriteHeatmaps(Database& db, int64_t unit, const std::vector<Heatmap
         row.keep_bits, PackTexts(row.tokens), row.answer_tokens, row.question));
   }
   return absl::OkStatus();
-}
-
-// count(x) counts the rows where x is defined.
-absl::Status WriteSums(Database& db, int64_t unit) {
-  return db.Run(
-      "INSERT INTO cell_sums SELECT a.unit, a.press, a.ratio, count(*), sum(a.f1), count(a.f1),"
-      " sum(a.exact), sum(a.outcome = 3), sum(a.outcome = 4), sum(a.ger), count(a.ger),"
-      " sum(a.ger_layer_mean), count(a.ger_layer_mean), sum(c.eviction_rate),"
-      " count(c.eviction_rate), sum(c.evicted_share), count(c.evicted_share),"
-      " sum(a.consensus_mean), count(a.consensus_mean), sum(a.agreement_max),"
-      " count(a.agreement_max), sum(1.0 * c.kept_pairs / nullif(c.full_pairs, 0)),"
-      " count(c.kept_pairs / nullif(c.full_pairs, 0)), vector_sum(a.consensus_layer)"
-      " FROM answers a LEFT JOIN cells c ON c.unit = a.unit AND c.passage = a.passage"
-      " AND c.press = a.press AND c.ratio = a.ratio AND c.question IN (-1, a.question)"
-      " WHERE a.unit = ?1 GROUP BY a.press, a.ratio",
-      unit);
 }
 
 // SQLite's primary-key violation, seen as the caller's mistake.
@@ -194,7 +179,7 @@ absl::StatusOr<bool> Store::CommitResult(const std::string& key, int64_t token,
     KVSCOPE_RETURN_IF_ERROR(ExplainDuplicate(WriteCells(db, unit, result.cells), key));
     KVSCOPE_RETURN_IF_ERROR(ExplainDuplicate(WriteAnswers(db, unit, result.answers), key));
     KVSCOPE_RETURN_IF_ERROR(WriteHeatmaps(db, unit, result.heatmaps));
-    KVSCOPE_RETURN_IF_ERROR(WriteSums(db, unit));
+    KVSCOPE_RETURN_IF_ERROR(WriteCellSums(db, unit, result));
     KVSCOPE_RETURN_IF_ERROR(ChangeState(db, unit, UnitState::kLeased, UnitState::kDone));
     KVSCOPE_RETURN_IF_ERROR(EndFinishedSweeps(db, unit, now_ms));
     accepted = true;

@@ -33,18 +33,6 @@ Totals* TotalsFor(sqlite3_context* context, size_t size) {
   return (*state)->size() == size ? *state : nullptr;
 }
 
-void AddVector(sqlite3_context* context, int, sqlite3_value** arguments) {
-  const std::vector<double> values = Argument(arguments[0]);
-  if (values.empty()) return;
-  Totals* totals = TotalsFor(context, 2 * values.size());
-  if (totals == nullptr) return;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (std::isnan(values[i])) continue;
-    (*totals)[i] += values[i];
-    (*totals)[values.size() + i] += 1;
-  }
-}
-
 void AddTotals(sqlite3_context* context, int, sqlite3_value** arguments) {
   const std::vector<double> values = Argument(arguments[0]);
   if (values.empty()) return;
@@ -64,15 +52,21 @@ void Finish(sqlite3_context* context) {
 
 }  // namespace
 
+void VectorSum::Add(const std::vector<double>& values) {
+  if (totals_.empty()) totals_.assign(2 * values.size(), 0.0);
+  if (totals_.size() != 2 * values.size()) return;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (std::isnan(values[i])) continue;
+    totals_[i] += values[i];
+    totals_[values.size() + i] += 1;
+  }
+}
+
 absl::Status RegisterVectorSum(Database& database) {
   const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
-  for (const auto& [name, step] :
-       {std::pair("vector_sum", &AddVector), std::pair("vector_sum_merge", &AddTotals)}) {
-    const int code = sqlite3_create_function_v2(database.handle(), name, 1, flags, nullptr, nullptr,
-                                                step, &Finish, nullptr);
-    if (code != SQLITE_OK) return database.Error(code);
-  }
-  return absl::OkStatus();
+  const int code = sqlite3_create_function_v2(database.handle(), "vector_sum_merge", 1, flags,
+                                              nullptr, nullptr, &AddTotals, &Finish, nullptr);
+  return code == SQLITE_OK ? absl::OkStatus() : database.Error(code);
 }
 
 std::vector<double> MeansOfVectorSum(const std::vector<double>& sums_and_counts) {
