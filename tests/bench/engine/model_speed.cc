@@ -3,7 +3,7 @@
 // and the bandwidth of decoding one stream against the machine's copy speed.
 //
 //   model_speed [--shape qwen-0.5b|llama-1b] [--dtype bfloat16|float32] [--tokens 1000]
-//               [--streams 190] [--part prefill|grid|decode]... [--runs 3]
+//               [--streams 190] [--part products|prefill|grid|decode]... [--runs 3]
 //
 // FLOPs counted are those of the arithmetic bound: two a weight and token, four a query head,
 // dimension and token that the row may see; the products with the vocabulary only where a token is
@@ -234,6 +234,30 @@ void MeasureGrid(const LoadedModel& model, const Options& options, double peak) 
   }
 }
 
+// The layer's products by themselves, for a few numbers of rows.
+void MeasureProducts(const LoadedModel& model, const Options& options) {
+  const ModelConfig& config = model.config;
+  const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
+  const int64_t q_width = int64_t{config.q_heads} * config.head_dim;
+  const int64_t qkv = q_width + int64_t{2} * config.kv_heads * config.head_dim;
+  const std::pair<int64_t, int64_t> shapes[] = {
+      {hidden, qkv}, {q_width, hidden}, {hidden, 2 * inner}, {inner, hidden}};
+  Noise noise;
+  Ops& ops = *model.ops;
+  for (const auto& [in, out] : shapes) {
+    const auto linear = ops.Pack(noise.Matrix(out, in), Tensor(), model.compute);
+    std::printf("product [rows, %ld] x [%ld, %ld], GFLOP/s:", in, in, out);
+    for (const int64_t rows : {1, 8, 16, 64, 190, 512, 1024}) {
+      const Tensor x = ops.Allocate(DType::kFloat32, {rows, in});
+      const Tensor y = ops.Allocate(DType::kFloat32, {rows, out});
+      std::fill_n(x.f32(), rows * in, 0.5f);
+      const double seconds = BestSeconds(options.runs * 3, [&] { ops.Linear(*linear, x, y); });
+      std::printf("  %ld: %.0f", rows, 2e-9 * static_cast<double>(rows * in * out) / seconds);
+    }
+    std::printf("\n");
+  }
+}
+
 void MeasureDecode(const LoadedModel& model, const Options& options, double copy_bytes_per_s) {
   const ModelConfig& config = model.config;
   Workspace workspace(*model.ops, config);
@@ -277,6 +301,7 @@ int Main(int argc, char** argv) {
   std::printf("machine: best product %.0f GFLOP/s in %s, copy %.1f GB/s, read %.1f GB/s\n",
               peak / 1e9, options.dtype.c_str(), copy / 1e9, bench::ReadSpeed() / 1e9);
   const LoadedModel model = RandomModel(Shape(options.shape), compute);
+  if (wanted("products")) MeasureProducts(model, options);
   if (wanted("prefill")) MeasurePrefill(model, options, peak);
   if (wanted("grid")) MeasureGrid(model, options, peak);
   if (wanted("decode")) MeasureDecode(model, options, copy);

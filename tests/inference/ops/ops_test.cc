@@ -24,8 +24,9 @@ struct LinearShape {
 };
 
 TEST_P(OpsTest, LinearInEveryDTypeAndShape) {
-  const LinearShape shapes[] = {{1, 64, 96},   {2, 16, 512}, {3, 128, 33},   {7, 160, 64},
-                                {17, 144, 80}, {65, 40, 24}, {1025, 32, 48}, {200, 128, 256}};
+  const LinearShape shapes[] = {{1, 64, 96},    {2, 16, 512},   {3, 128, 33},   {7, 160, 64},
+                                {17, 144, 80},  {65, 40, 24},   {1025, 32, 48}, {200, 128, 256},
+                                {40, 701, 130}, {520, 300, 64}, {5, 515, 70}};
   for (const DType stored : {DType::kFloat32, DType::kBFloat16, DType::kFloat16}) {
     for (const DType compute : {DType::kFloat32, DType::kBFloat16}) {
       for (const bool has_bias : {false, true}) {

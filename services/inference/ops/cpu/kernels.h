@@ -31,6 +31,13 @@ inline Vec Load(const float* from) {
 }
 inline void Store(float* to, const Vec& v) { std::memcpy(to, &v, sizeof v); }
 
+// The nearest bfloat16 number in the upper half, ties to even; NaN stays NaN. Inline, so that loops
+// over it become vector code.
+inline uint32_t BFloat16Bits(uint32_t bits) {
+  const uint32_t rounded = bits + (0x7fffu + ((bits >> 16) & 1u));
+  return ((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded) & 0xffff0000u;
+}
+
 // Whether work of so many floating-point operations is worth more than one thread: below about 30
 // microseconds threads only wait for each other, and on a busy machine for their turn.
 inline bool Parallel(int64_t operations) { return operations > 4'000'000; }

@@ -88,6 +88,14 @@ WeightPanels PanelsOf(const memory& weights, bool bfloat16) {
   return {.data = weights.get_data_handle(), .inputs = inputs, .bfloat16 = bfloat16};
 }
 
+// The nearest bfloat16 numbers, as float32.
+void RoundToBFloat16(const float* from, int64_t count, float* to) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    to[i] = std::bit_cast<float>(BFloat16Bits(std::bit_cast<uint32_t>(from[i])));
+  }
+}
+
 // A matrix in the dtype that products compute in.
 Tensor Rounded(const Tensor& weight, DType compute) {
   if (weight.dtype() == compute) return weight;
@@ -153,21 +161,25 @@ struct LinearEngine::State {
     return scratch;
   }
 
-  // x [rows, in] as our own kernels read it: float32, rounded if the product is in bfloat16, and as
-  // wide as the panels.
-  const float* PanelInput(const CpuLinear& linear, const float* from, int64_t rows) {
+  // x [rows, in] as our own kernels read it: float32, rounded if the product is in bfloat16, as
+  // wide as the panels, in blocks of `depth` inputs.
+  const float* PanelInput(const CpuLinear& linear, const float* from, int64_t rows, int64_t depth) {
     const int64_t in = linear.in_features, width = linear.panels.inputs;
     const bool rounds = linear.compute == DType::kBFloat16;
-    if (!rounds && width == in) return from;
+    if (!rounds && width == in && depth >= width) return from;
     float* to = Padded(x, DType::kFloat32, rows * width).f32();
 #pragma omp parallel for schedule(static) if (rows * width > (1 << 16))
     for (int64_t r = 0; r < rows; ++r) {
-      float* row = to + r * width;
-      for (int64_t i = 0; i < in; ++i) {
-        const float value = from[r * in + i];
-        row[i] = rounds ? BFloat16ToFloat(FloatToBFloat16(value)) : value;
+      for (int64_t begin = 0; begin < width; begin += depth) {
+        const int64_t block = std::min(depth, width - begin), there = std::min(block, in - begin);
+        float* row = to + begin * rows + r * block;
+        if (rounds) {
+          RoundToBFloat16(from + r * in + begin, there, row);
+        } else {
+          std::copy_n(from + r * in + begin, there, row);
+        }
+        std::fill(row + there, row + block, 0.0f);
       }
-      std::fill(row + in, row + width, 0.0f);
     }
     return to;
   }
@@ -185,7 +197,9 @@ struct LinearEngine::State {
     }
     auto* bits = static_cast<uint16_t*>(to);
 #pragma omp parallel for simd schedule(static) if (count > (1 << 16))
-    for (int64_t i = 0; i < count; ++i) bits[i] = FloatToBFloat16(from[i]);
+    for (int64_t i = 0; i < count; ++i) {
+      bits[i] = static_cast<uint16_t>(BFloat16Bits(std::bit_cast<uint32_t>(from[i])) >> 16);
+    }
     std::fill(bits + count, bits + all, uint16_t{0});
     return to;
   }
@@ -193,11 +207,11 @@ struct LinearEngine::State {
   void RunRows(const CpuLinear& linear, const float* from, int64_t rows, float* to) {
     const float* bias = linear.bias.empty() ? nullptr : linear.bias.f32();
     if (rows <= kNarrowRows && linear.panels.data != nullptr) {
-      NarrowProduct(PanelInput(linear, from, rows), rows, linear.panels, bias, linear.out_features,
-                    to);
+      NarrowProduct(PanelInput(linear, from, rows, linear.panels.inputs), rows, linear.panels, bias,
+                    linear.out_features, to);
     } else if (!linear.by_library()) {
-      WideProduct(PanelInput(linear, from, rows), rows, linear.panels, bias, linear.out_features,
-                  to);
+      WideProduct(PanelInput(linear, from, rows, kDepth), rows, linear.panels, bias,
+                  linear.out_features, to);
     } else {
       RunLibrary(linear, from, rows, to);
     }

@@ -9,8 +9,8 @@
 namespace kvscope::inference::cpu {
 namespace {
 
-constexpr int64_t kDepth = 256;  // inputs of a widened piece: 64 KiB of the second-level cache
 constexpr int64_t kBytesAhead = 4096;  // of the prefetch: past the end of a page
+constexpr int64_t kChunkRows = 510;    // rows that meet a piece before the next one is widened
 constexpr int kPanelVectors = kPanel / kLanes;
 
 using Bits [[gnu::vector_size(kLanes * sizeof(float))]] = uint32_t;
@@ -34,6 +34,21 @@ void Widen(const uint32_t* pairs, int64_t steps, float* piece) {
       Store(piece + (2 * i + 1) * kPanel + v * kLanes, Second(bits));
     }
   }
+}
+
+// c[rows, 64] (+)= a[rows, k] · b[k, 64]: tiles of as many rows as registers hold the sums of.
+void PanelRows(const float* a, int64_t lda, const float* b, float* c, int64_t ldc, int64_t rows,
+               int64_t k, bool accumulate) {
+  constexpr int kRows = kPanelVectors == 4 ? 6 : 1;
+  int64_t r = 0;
+  for (; r + kRows <= rows; r += kRows) {
+    if constexpr (kPanelVectors == 4) {
+      Tile<kRows, kPanelVectors>(a + r * lda, lda, b, kPanel, c + r * ldc, ldc, k, accumulate);
+    } else {
+      break;
+    }
+  }
+  Product(a + r * lda, lda, b, kPanel, c + r * ldc, ldc, rows - r, kPanel, k, accumulate);
 }
 
 // sums[R, 64] of one panel; x: [R, inputs].
@@ -118,19 +133,27 @@ void NarrowProduct(const float* x, int64_t rows, const WeightPanels& weights, co
 void WideProduct(const float* x, int64_t rows, const WeightPanels& weights, const float* bias,
                  int64_t out, float* y) {
   const int64_t inputs = weights.inputs, panels = (out + kPanel - 1) / kPanel;
+  const int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
 #pragma omp parallel for schedule(dynamic) if (Parallel(2 * rows * inputs * out))
-  for (int64_t p = 0; p < panels; ++p) {
+  for (int64_t task = 0; task < chunks * panels; ++task) {
     alignas(64) float piece[kDepth * kPanel];
+    const int64_t p = task % panels, first = task / panels * kChunkRows;
+    const int64_t count = std::min(kChunkRows, rows - first);
     const auto* pairs = static_cast<const uint32_t*>(weights.data) + p * inputs / 2 * kPanel;
     const int64_t width = std::min(kPanel, out - p * kPanel);
-    float* to = y + p * kPanel;
+    float* to = y + first * out + p * kPanel;
     for (int64_t begin = 0; begin < inputs; begin += kDepth) {
       const int64_t depth = std::min(kDepth, inputs - begin);
       Widen(pairs + begin / 2 * kPanel, depth / 2, piece);
-      Product(x + begin, inputs, piece, kPanel, to, out, rows, width, depth, begin > 0);
+      const float* from = x + begin * rows + first * depth;
+      if (width == kPanel) {
+        PanelRows(from, depth, piece, to, out, count, depth, begin > 0);
+      } else {
+        Product(from, depth, piece, kPanel, to, out, count, width, depth, begin > 0);
+      }
     }
     if (bias == nullptr) continue;
-    for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t r = 0; r < count; ++r) {
       for (int64_t i = 0; i < width; ++i) to[r * out + i] += bias[p * kPanel + i];
     }
   }

@@ -31,6 +31,9 @@ inline constexpr int64_t kNarrowRows = 8;
 // over its inputs in ascending order in float32, whatever `rows` is: both give the same bits.
 void NarrowProduct(const float* x, int64_t rows, const WeightPanels& weights, const float* bias,
                    int64_t out, float* y);
+// Inputs that WideProduct reads as one block: x is [blocks, rows, kDepth], the last block narrower,
+// so that what meets a piece of the weights lies close together.
+inline constexpr int64_t kDepth = 256;
 // The same for many rows; bfloat16 weights only.
 void WideProduct(const float* x, int64_t rows, const WeightPanels& weights, const float* bias,
                  int64_t out, float* y);
