@@ -37,9 +37,10 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   sqlite3_busy_timeout(handle, 5000);
   // The page size counts for a new file only. A row with its per-layer lists takes about 1 KiB: of
   // smaller pages it would need a page for itself.
-  KVSCOPE_RETURN_IF_ERROR(database->Execute(
-      "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-      "PRAGMA temp_store = FILE; PRAGMA cache_size = -16384;"));
+  KVSCOPE_RETURN_IF_ERROR(
+      database->Execute("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = "
+                        "FULL; PRAGMA foreign_keys = ON;"
+                        "PRAGMA temp_store = FILE; PRAGMA cache_size = -16384;"));
   return database;
 }
 

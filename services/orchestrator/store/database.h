@@ -19,8 +19,8 @@ namespace kvscope::orchestrator {
 class Database {
  public:
   // Opens (creates if missing, with pages of 16 KiB) `path` with WAL, synchronous=FULL, foreign
-  // keys and a busy timeout of 5 s. Errors: InvalidArgument (not a database), NotFound (folder missing),
-  // ResourceExhausted (disk full, read-only), each one sentence with the path.
+  // keys and a busy timeout of 5 s. Errors: InvalidArgument (not a database), NotFound (folder
+  // missing), ResourceExhausted (disk full, read-only), each one sentence with the path.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path);
   ~Database();
   Database(const Database&) = delete;

@@ -11,11 +11,13 @@
 namespace kvscope::orchestrator {
 
 Store::Store(std::unique_ptr<FileLock> lock, std::unique_ptr<Database> writer,
-             std::unique_ptr<Database> reader, std::unique_ptr<Database> lease_reader)
+             std::unique_ptr<Database> reader, std::unique_ptr<Database> lease_reader,
+             std::unique_ptr<Database> checkpoints)
     : lock_(std::move(lock)),
       writer_(std::move(writer)),
       reader_(std::move(reader)),
-      lease_reader_(std::move(lease_reader)) {}
+      lease_reader_(std::move(lease_reader)),
+      checkpointer_(std::make_unique<Checkpointer>(std::move(checkpoints), *writer_)) {}
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock,
@@ -26,8 +28,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<Database> reader, Database::Open(path));
   KVSCOPE_RETURN_IF_ERROR(RegisterVectorSum(*reader));
   KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<Database> lease_reader, Database::Open(path));
-  std::unique_ptr<Store> store(
-      new Store(std::move(lock), std::move(writer), std::move(reader), std::move(lease_reader)));
+  KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<Database> checkpoints, Database::Open(path));
+  std::unique_ptr<Store> store(new Store(std::move(lock), std::move(writer), std::move(reader),
+                                         std::move(lease_reader), std::move(checkpoints)));
   KVSCOPE_RETURN_IF_ERROR(store->Recover());
   return store;
 }

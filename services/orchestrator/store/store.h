@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "services/orchestrator/store/checkpointer.h"
 #include "services/orchestrator/store/database.h"
 #include "services/orchestrator/store/file_lock.h"
 #include "services/orchestrator/store/records.h"
@@ -125,7 +126,8 @@ class Store {
   };
 
   Store(std::unique_ptr<FileLock> lock, std::unique_ptr<Database> writer,
-        std::unique_ptr<Database> reader, std::unique_ptr<Database> lease_reader);
+        std::unique_ptr<Database> reader, std::unique_ptr<Database> lease_reader,
+        std::unique_ptr<Database> checkpoints);
   absl::Status Recover();
 
   absl::Status Write(const std::function<absl::Status(Database&)>& body);
@@ -138,6 +140,7 @@ class Store {
   std::unique_ptr<Database> writer_ ABSL_PT_GUARDED_BY(write_mutex_);
   std::unique_ptr<Database> reader_ ABSL_PT_GUARDED_BY(read_mutex_);
   std::unique_ptr<Database> lease_reader_ ABSL_PT_GUARDED_BY(lease_mutex_);
+  std::unique_ptr<Checkpointer> checkpointer_;  // uses the writer: goes first
   std::vector<LeaseNote> notes_ ABSL_GUARDED_BY(notes_mutex_);
 };
 
