@@ -20,6 +20,7 @@ SHAPES = {
     "qwen-0.5b": {
         "model_type": "qwen2",
         "tokenizer": "qwen2-4k",
+        "query_key_gain": 1.4,
         "hidden_size": 896,
         "num_hidden_layers": 24,
         "num_attention_heads": 14,
@@ -33,6 +34,7 @@ SHAPES = {
     "llama-1b": {
         "model_type": "llama",
         "tokenizer": "llama3-4k",
+        "query_key_gain": 1.2,
         "hidden_size": 2048,
         "num_hidden_layers": 16,
         "num_attention_heads": 32,
@@ -54,9 +56,8 @@ SHAPES = {
 }
 
 # Weights are drawn with the deviation that keeps activations in range, and queries and keys are
-# enlarged: with 1 attention is nearly even and every answer the same few tokens whatever is kept;
-# with 2 the model is so chaotic that bfloat16's rounding alone changes most answers.
-QUERY_KEY_GAIN = 1.4
+# enlarged by the shape's `query_key_gain`: with 1 attention is nearly even and answers hardly depend
+# on what is kept; with 2 the model is so chaotic that bfloat16's rounding alone changes most answers.
 BIAS_STD = 0.1
 
 
@@ -104,6 +105,7 @@ def make_model(name, directory):
 
     shape = dict(SHAPES[name])
     tokenizer = TOKENIZERS / shape.pop("tokenizer")
+    gain = shape.pop("query_key_gain")
     vocab = json.loads((tokenizer / "tokenizer.json").read_text())
     known = len(vocab["model"]["vocab"]) + len(vocab["added_tokens"])
     config = AutoConfig.for_model(
@@ -117,7 +119,7 @@ def make_model(name, directory):
     with torch.device("meta"):  # the weights are drawn here, once
         model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     weights = {
-        name: random_weight(name, parameter.shape, known)
+        name: random_weight(name, parameter.shape, known, gain)
         for name, parameter in model.named_parameters()  # without lm_head, which is the embedding
     }
     unfinished = directory.with_name(directory.name + ".unfinished")
@@ -132,7 +134,8 @@ def make_model(name, directory):
     unfinished.rename(directory)
 
 
-def random_weight(name, shape, known):
+def random_weight(name, shape, known, query_key_gain):
+    """`known`: how many of the vocabulary's first rows the tokenizer can produce."""
     import torch
 
     weight = torch.ones(shape, dtype=torch.bfloat16)  # a norm's
@@ -140,7 +143,7 @@ def random_weight(name, shape, known):
         return weight.normal_(std=BIAS_STD)
     if len(shape) == 1:
         return weight
-    gain = QUERY_KEY_GAIN if "q_proj" in name or "k_proj" in name else 1.0
+    gain = query_key_gain if "q_proj" in name or "k_proj" in name else 1.0
     weight.normal_(std=gain * shape[1] ** -0.5)
     if "embed_tokens" in name:
         weight[known:] = 0
