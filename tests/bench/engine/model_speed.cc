@@ -3,7 +3,8 @@
 // and the bandwidth of decoding one stream against the machine's copy speed.
 //
 //   model_speed [--shape qwen-0.5b|llama-1b] [--dtype bfloat16|float32] [--tokens 1000]
-//               [--streams 190] [--part products|prefill|grid|decode]... [--runs 3]
+//               [--question 30] [--answer 8] [--questions 10] [--part
+//               products|prefill|grid|decode]... [--runs 3]
 //
 // FLOPs counted are those of the arithmetic bound: two a weight and token, four a query head,
 // dimension and token that the row may see; the products with the vocabulary only where a token is
@@ -38,6 +39,9 @@ ModelConfig Shape(std::string_view name) {
     config.vocab_size = 151936, config.hidden_size = 896, config.intermediate_size = 4864;
     config.layers = 24, config.q_heads = 14, config.kv_heads = 2, config.head_dim = 64;
     config.rope.theta = 1e6;
+  } else if (name == "pocket") {
+    config.vocab_size = 1024, config.hidden_size = 128, config.intermediate_size = 384;
+    config.layers = 6, config.q_heads = 4, config.kv_heads = 2, config.head_dim = 32;
   } else {
     config.vocab_size = 128256, config.hidden_size = 2048, config.intermediate_size = 8192;
     config.layers = 16, config.q_heads = 32, config.kv_heads = 8, config.head_dim = 64;
@@ -288,6 +292,7 @@ int Main(int argc, char** argv) {
     if (flag == "--tokens") options.tokens = std::stoi(value);
     if (flag == "--question") options.question = std::stoi(value);
     if (flag == "--answer") options.answer = std::stoi(value);
+    if (flag == "--questions") options.questions = std::stoi(value);
     if (flag == "--runs") options.runs = std::stoi(value);
     if (flag == "--part") options.parts.push_back(value);
   }

@@ -41,7 +41,7 @@ struct CpuLinear final : PackedLinear {
   WeightPanels panels;  // of either; data is null where the library's layout is another
   Tensor bias;          // float32 [out], or empty
 
-  bool by_library() const { return panel_memory.empty(); }
+  bool only_panels() const { return !panel_memory.empty(); }
   memory::data_type stored_type() const {
     return compute == DType::kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32;
   }
@@ -204,17 +204,22 @@ struct LinearEngine::State {
     return to;
   }
 
+  // Our own kernels take few rows, bfloat16 that the processor is slow in, and what the library
+  // would have to pad or to make a primitive for; large products of whole tiles are the library's.
+  bool ByLibrary(const CpuLinear& linear, int64_t rows) const {
+    if (linear.panels.data == nullptr) return true;
+    if (rows <= kNarrowRows || linear.only_panels()) return false;
+    if (linear.compute == DType::kBFloat16) return true;
+    return linear.in_features > kDepth && RoundUpRows(rows) == rows;
+  }
+
   void RunRows(const CpuLinear& linear, const float* from, int64_t rows, float* to) {
+    if (ByLibrary(linear, rows)) return RunLibrary(linear, from, rows, to);
+    const bool narrow = rows <= kNarrowRows;
+    const float* input = PanelInput(linear, from, rows, narrow ? linear.panels.inputs : kDepth);
     const float* bias = linear.bias.empty() ? nullptr : linear.bias.f32();
-    if (rows <= kNarrowRows && linear.panels.data != nullptr) {
-      NarrowProduct(PanelInput(linear, from, rows, linear.panels.inputs), rows, linear.panels, bias,
-                    linear.out_features, to);
-    } else if (!linear.by_library()) {
-      WideProduct(PanelInput(linear, from, rows, kDepth), rows, linear.panels, bias,
-                  linear.out_features, to);
-    } else {
-      RunLibrary(linear, from, rows, to);
-    }
+    (narrow ? NarrowProduct : WideProduct)(input, rows, linear.panels, bias, linear.out_features,
+                                           to);
   }
 
   void RunLibrary(const CpuLinear& linear, const float* from, int64_t rows, float* to) {

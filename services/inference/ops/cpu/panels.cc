@@ -139,17 +139,22 @@ void WideProduct(const float* x, int64_t rows, const WeightPanels& weights, cons
     alignas(64) float piece[kDepth * kPanel];
     const int64_t p = task % panels, first = task / panels * kChunkRows;
     const int64_t count = std::min(kChunkRows, rows - first);
-    const auto* pairs = static_cast<const uint32_t*>(weights.data) + p * inputs / 2 * kPanel;
+    const auto* panel =
+        static_cast<const float*>(weights.data) + p * inputs * kPanel / (weights.bfloat16 ? 2 : 1);
     const int64_t width = std::min(kPanel, out - p * kPanel);
     float* to = y + first * out + p * kPanel;
     for (int64_t begin = 0; begin < inputs; begin += kDepth) {
       const int64_t depth = std::min(kDepth, inputs - begin);
-      Widen(pairs + begin / 2 * kPanel, depth / 2, piece);
+      const float* block = panel + begin * kPanel;
+      if (weights.bfloat16) {
+        Widen(reinterpret_cast<const uint32_t*>(panel) + begin / 2 * kPanel, depth / 2, piece);
+        block = piece;
+      }
       const float* from = x + begin * rows + first * depth;
       if (width == kPanel) {
-        PanelRows(from, depth, piece, to, out, count, depth, begin > 0);
+        PanelRows(from, depth, block, to, out, count, depth, begin > 0);
       } else {
-        Product(from, depth, piece, kPanel, to, out, count, width, depth, begin > 0);
+        Product(from, depth, block, kPanel, to, out, count, width, depth, begin > 0);
       }
     }
     if (bias == nullptr) continue;

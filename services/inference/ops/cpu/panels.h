@@ -2,6 +2,7 @@
 // library:
 //
 // - a few rows (decoding): the weights are read once, at the speed of memory;
+// - rows that the library would pad to whole tiles;
 // - any number of rows with bfloat16 weights on a processor whose bfloat16 instructions are slower
 //   than its float32 ones: the weights stay two bytes in memory and are widened a piece at a time.
 #pragma once
@@ -34,7 +35,7 @@ void NarrowProduct(const float* x, int64_t rows, const WeightPanels& weights, co
 // Inputs that WideProduct reads as one block: x is [blocks, rows, kDepth], the last block narrower,
 // so that what meets a piece of the weights lies close together.
 inline constexpr int64_t kDepth = 256;
-// The same for many rows; bfloat16 weights only.
+// The same for many rows.
 void WideProduct(const float* x, int64_t rows, const WeightPanels& weights, const float* bias,
                  int64_t out, float* y);
 
