@@ -25,6 +25,10 @@ class Checkpoint {
   absl::StatusOr<Tensor> Get(std::string_view name) const;
   // The same, refused unless it is float32, bfloat16 or float16 of this shape.
   absl::StatusOr<Tensor> GetWeight(std::string_view name, std::span<const int64_t> shape) const;
+  // Of all files, see MappedFile: views stay valid.
+  void ReleasePages() const {
+    for (const SafetensorsFile& file : files_) file.ReleasePages();
+  }
 
   // The files, in the order of their names (for digests and messages).
   std::vector<std::filesystem::path> paths() const;

@@ -2,9 +2,11 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <vector>
 
@@ -15,6 +17,8 @@
 
 namespace kvscope::inference {
 namespace {
+
+constexpr size_t kPieceBytes = size_t{64} << 20;  // of a file that are in memory at once
 
 class Sha256 {
  public:
@@ -64,7 +68,13 @@ absl::StatusOr<std::string> WeightsDigest(const std::filesystem::path& directory
     const std::string head =
         absl::StrCat(path.filename().string(), "\n", (*file)->bytes().size(), "\n");
     hash.Add(head.data(), head.size());
-    hash.Add((*file)->bytes().data(), (*file)->bytes().size());
+    std::span<const std::byte> rest = (*file)->bytes();
+    while (!rest.empty()) {
+      const size_t count = std::min(rest.size(), kPieceBytes);
+      hash.Add(rest.data(), count);
+      rest = rest.subspan(count);
+      (*file)->ReleasePages();
+    }
   }
   return hash.Hex();
 }

@@ -32,6 +32,8 @@ class SafetensorsFile {
   // A read-only view of the file; copied only where the file does not align it to its element size.
   // Errors: NotFound; Unimplemented for a dtype we have no use for (float8).
   absl::StatusOr<Tensor> Get(std::string_view name) const;
+  // See MappedFile.
+  void ReleasePages() const { file_->ReleasePages(); }
 
  private:
   struct Entry {

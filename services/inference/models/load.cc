@@ -65,9 +65,11 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> LoadModel(const std::filesystem::pa
   const WeightReader reader(*checkpoint, model->config, *model->ops, model->compute);
   ModelWeights weights;
   if (absl::Status status = ReadOuterWeights(reader, weights); !status.ok()) return status;
+  checkpoint->ReleasePages();  // what is packed is not held twice
   for (int layer = 0; layer < model->config.layers; ++layer) {
     absl::Status status = family->read_layer(reader, layer, weights.layers.emplace_back());
     if (!status.ok()) return status;
+    checkpoint->ReleasePages();
   }
   model->decoder =
       std::make_unique<Decoder>(model->config, MakeRope(model->config.rope, model->config.head_dim),
