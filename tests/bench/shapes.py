@@ -56,8 +56,9 @@ SHAPES = {
 }
 
 # Weights are drawn with the deviation that keeps activations in range, and queries and keys are
-# enlarged by the shape's `query_key_gain`: with 1 attention is nearly even and answers hardly depend
-# on what is kept; with 2 the model is so chaotic that bfloat16's rounding alone changes most answers.
+# enlarged by the shape's `query_key_gain`: with 1 attention is nearly even and answers hardly
+# depend on what is kept; with 2 the model is so chaotic that bfloat16's rounding alone changes
+# most answers.
 BIAS_STD = 0.1
 
 
