@@ -104,7 +104,8 @@ class Wave {
     for (const size_t slot : choosing_slots_) {
       if (streams_[slot].span >= 0) decoded_[slot].rows.emplace_back();
     }
-    decoder_.Embed(ids_, ws_);
+    ws_.Resize(static_cast<int64_t>(ids_.size()));
+    decoder_.Embed(ids_, ws_.x);
     const int layers = decoder_.config().layers;
     for (int layer = 0; layer < layers; ++layer) {
       decoder_.Qkv(layer, positions_, ws_);
@@ -190,7 +191,7 @@ class Wave {
   }
 
   void TakeTokens() {
-    const Tensor logits = decoder_.Logits(choosing_rows_, ws_);
+    const Tensor logits = decoder_.Logits(ws_.x, choosing_rows_, ws_);
     std::vector<int32_t> chosen(choosing_rows_.size());
     ops_.Argmax(logits, chosen);
     std::vector<float> host;

@@ -9,6 +9,7 @@
 namespace kvscope::inference {
 namespace {
 
+constexpr int64_t kBlockRows = Workspace::kPieceRows;
 constexpr int64_t kLogitRows = 256;  // rows whose logits are held on the device at once
 
 absl::Status CheckPrompt(const ModelConfig& config, std::span<const int32_t> ids) {
@@ -52,14 +53,17 @@ class Run {
     result_.cache =
         KvCache::Context(ops_, config.layers, config.kv_heads, tokens_, config.head_dim);
     result_.cache.tokens = tokens_;
-    if (request_.needs.queries && request_.sink) ws_.UseQueriesBeforeRope();
-    model_.decoder->Embed(request_.ids, ws_);
+    residual_ = ws_.Residual(tokens_);
+    if (request_.needs.queries && request_.sink) queries_ = ws_.Queries(tokens_);
+    model_.decoder->Embed(request_.ids, residual_);
     for (int layer = 0; layer < config.layers; ++layer) {
-      if (request_.hidden) result_.hidden.push_back(HostCopy(ops_, ws_.x));
+      if (request_.hidden) result_.hidden.push_back(HostCopy(ops_, residual_));
       Layer(layer);
+      if (request_.sink) Show(layer);
     }
     if (request_.hidden) {
-      result_.hidden.push_back(HostCopy(ops_, model_.decoder->FinalNorm(positions_, ws_)));
+      result_.hidden.push_back(
+          HostCopy(ops_, model_.decoder->FinalNorm(residual_, positions_, ws_)));
     }
     Logits();
     return std::move(result_);
@@ -67,24 +71,34 @@ class Run {
 
  private:
   void Layer(int layer) {
-    const Tensor &keys = result_.cache.keys(layer), &values = result_.cache.values(layer);
-    model_.decoder->Qkv(layer, positions_, ws_);
-    ops_.StoreKv(ws_.k, slots_, positions_, keys);
-    ops_.StoreKv(ws_.v, slots_, positions_, values);
     // What follows the last layer's cache is for the logits alone.
-    const bool done = layer + 1 == model_.config.layers && request_.logits == LogitsWanted::kNone &&
-                      !request_.hidden && !request_.attention;
-    if (done) {
-      if (request_.sink) Show(layer);
-      return;
-    }
-    Tensor weights;
+    const bool finish = layer + 1 < model_.config.layers ||
+                        request_.logits != LogitsWanted::kNone || request_.hidden ||
+                        request_.attention;
+    Tensor weights;  // of all rows at once
     if (request_.attention) {
       weights = AllocateHost(DType::kFloat32, {model_.config.q_heads, tokens_, tokens_});
       result_.attention.push_back(weights);
     }
-    ops_.CausalAttention(ws_.q, keys, values, ws_.attention, weights);
-    if (request_.sink) Show(layer);
+    const int64_t block = request_.attention ? tokens_ : kBlockRows;
+    for (int64_t first = 0; first < tokens_; first += block) {
+      Block(layer, first, std::min(block, tokens_ - first), finish, weights);
+    }
+  }
+
+  // Rows [first, first + count) of a layer; those before them have passed.
+  void Block(int layer, int64_t first, int64_t count, bool finish, const Tensor& weights) {
+    const Tensor &keys = result_.cache.keys(layer), &values = result_.cache.values(layer);
+    const auto rows = [&](const std::vector<int32_t>& all) {
+      return std::span(all).subspan(static_cast<size_t>(first), static_cast<size_t>(count));
+    };
+    ws_.Borrow(residual_.Slice(first, count),
+               queries_.empty() ? Tensor() : queries_.Slice(first, count));
+    model_.decoder->Qkv(layer, rows(positions_), ws_);
+    ops_.StoreKv(ws_.k, rows(slots_), rows(positions_), keys);
+    ops_.StoreKv(ws_.v, rows(slots_), rows(positions_), values);
+    if (!finish) return;
+    ops_.CausalAttention(ws_.q, keys, values, first, ws_.attention, weights);
     model_.decoder->Finish(layer, ws_);
   }
 
@@ -110,7 +124,7 @@ class Run {
     const Needs& needs = request_.needs;
     if (needs.keys) view.keys_data = OnHost(result_.cache.keys(layer), host_keys_);
     if (needs.values) view.values_data = OnHost(result_.cache.values(layer), host_values_);
-    if (needs.queries) view.queries_data = OnHost(ws_.q_before_rope, host_queries_);
+    if (needs.queries) view.queries_data = OnHost(queries_, host_queries_);
     request_.sink(view);
   }
 
@@ -121,7 +135,7 @@ class Run {
     for (int64_t begin = first; begin < tokens_; begin += kLogitRows) {
       const int64_t count = std::min(kLogitRows, tokens_ - begin);
       const std::span<const int32_t> rows(positions_.data() + begin, static_cast<size_t>(count));
-      ops_.ToHost(model_.decoder->Logits(rows, ws_),
+      ops_.ToHost(model_.decoder->Logits(residual_, rows, ws_),
                   result_.logits.Slice(begin - first, count).data());
     }
   }
@@ -132,6 +146,8 @@ class Run {
   Workspace& ws_;
   const int64_t tokens_;
   std::vector<int32_t> slots_, positions_;
+  Tensor residual_;  // [tokens, hidden]
+  Tensor queries_;   // [tokens, q_heads, head_dim] of the layer, before RoPE; empty: not wanted
   Tensor host_keys_, host_values_, host_queries_;
   PrefillResult result_;
 };

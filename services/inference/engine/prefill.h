@@ -1,4 +1,7 @@
 // Prefill: one pass over a prompt that fills its KV cache and shows every layer to its readers.
+//
+// A layer runs in blocks of rows, so that activations do not grow with the prompt: what does are
+// the cache, the residual stream and, where a reader wants them, one layer's queries.
 #pragma once
 
 #include <cstdint>

@@ -8,9 +8,8 @@ namespace kvscope::inference {
 Decoder::Decoder(ModelConfig config, RopeParameters rope, ModelWeights weights, Ops& ops)
     : config_(std::move(config)), rope_(std::move(rope)), weights_(std::move(weights)), ops_(ops) {}
 
-void Decoder::Embed(std::span<const int32_t> ids, Workspace& ws) const {
-  ws.Resize(static_cast<int64_t>(ids.size()));
-  ops_.Embed(weights_.embedding, ids, ws.x);
+void Decoder::Embed(std::span<const int32_t> ids, const Tensor& x) const {
+  ops_.Embed(weights_.embedding, ids, x);
 }
 
 void Decoder::Qkv(int layer, std::span<const int32_t> positions, Workspace& ws) const {
@@ -51,15 +50,15 @@ void Decoder::Finish(int layer, Workspace& ws) const {
   }
 }
 
-Tensor Decoder::FinalNorm(std::span<const int32_t> rows, Workspace& ws) const {
+Tensor Decoder::FinalNorm(const Tensor& x, std::span<const int32_t> rows, Workspace& ws) const {
   const Tensor hidden = ws.Hidden(static_cast<int64_t>(rows.size()));
-  ops_.Rows(ws.x, rows, hidden);
+  ops_.Rows(x, rows, hidden);
   ops_.RmsNorm(hidden, weights_.final_norm, config_.rms_norm_eps, hidden);
   return hidden;
 }
 
-Tensor Decoder::Logits(std::span<const int32_t> rows, Workspace& ws) const {
-  const Tensor hidden = FinalNorm(rows, ws);
+Tensor Decoder::Logits(const Tensor& x, std::span<const int32_t> rows, Workspace& ws) const {
+  const Tensor hidden = FinalNorm(x, rows, ws);
   const Tensor logits = ws.Logits(static_cast<int64_t>(rows.size()));
   ops_.Linear(*weights_.lm_head, hidden, logits);
   return logits;

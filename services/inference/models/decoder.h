@@ -26,17 +26,17 @@ class Decoder {
   const RopeParameters& rope() const { return rope_; }
   Ops& ops() const { return ops_; }
 
-  // Resizes the workspace to ids.size() rows; ws.x = their embeddings. Ids are below vocab_size.
-  void Embed(std::span<const int32_t> ids, Workspace& ws) const;
+  // x [ids.size(), hidden] = their embeddings. Ids are below vocab_size.
+  void Embed(std::span<const int32_t> ids, const Tensor& x) const;
   // ws.x → ws.q, ws.k (both after RoPE at `positions`), ws.v, and ws.q_before_rope where it is
   // used.
   void Qkv(int layer, std::span<const int32_t> positions, Workspace& ws) const;
   // ws.x += o_proj(ws.attention); ws.x += mlp(norm(ws.x)).
   void Finish(int layer, Workspace& ws) const;
-  // The final norm of the given rows of ws.x: [rows.size(), hidden]; valid until the next call.
-  Tensor FinalNorm(std::span<const int32_t> rows, Workspace& ws) const;
-  // Logits of the given rows of ws.x: [rows.size(), vocab]; valid until the next call.
-  Tensor Logits(std::span<const int32_t> rows, Workspace& ws) const;
+  // The final norm of the given rows of x: [rows.size(), hidden]; valid until the next call.
+  Tensor FinalNorm(const Tensor& x, std::span<const int32_t> rows, Workspace& ws) const;
+  // Logits of the given rows of x: [rows.size(), vocab]; valid until the next call.
+  Tensor Logits(const Tensor& x, std::span<const int32_t> rows, Workspace& ws) const;
 
  private:
   ModelConfig config_;

@@ -16,14 +16,24 @@ Tensor Workspace::View(Tensor& memory, std::vector<int64_t> shape) {
 }
 
 void Workspace::Resize(int64_t rows) {
-  if (rows == rows_ && (!keep_queries_ || !q_before_rope.empty())) return;
+  x = View(x_, {rows, config_.hidden_size});
+  q_before_rope = Tensor();
+  ResizeParts(rows);
+}
+
+void Workspace::Borrow(const Tensor& borrowed_x, const Tensor& borrowed_q) {
+  x = borrowed_x;
+  q_before_rope = borrowed_q;
+  ResizeParts(x.dim(0));
+}
+
+void Workspace::ResizeParts(int64_t rows) {
+  if (rows == rows_) return;
   rows_ = rows;
   const int64_t piece = std::min(rows, kPieceRows);
   const int64_t q_heads = config_.q_heads, kv_heads = config_.kv_heads, dim = config_.head_dim;
   const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
-  x = View(x_, {rows, hidden});
   q = View(q_, {rows, q_heads, dim});
-  if (keep_queries_) q_before_rope = View(q_before_rope_, {rows, q_heads, dim});
   k = View(k_, {rows, kv_heads, dim});
   v = View(v_, {rows, kv_heads, dim});
   attention = View(attention_, {rows, q_heads, dim});
@@ -40,10 +50,14 @@ void Workspace::Select(std::span<const int32_t> rows) {
   ops_.Rows(q.Reshaped({rows_, q_width}), rows, View(spare_q_, {count, q_width}));
   std::swap(x_, spare_x_);
   std::swap(q_, spare_q_);
-  rows_ = 0;
+  rows_ = -1;  // q_ is another
   Resize(count);
 }
 
+Tensor Workspace::Residual(int64_t count) { return View(residual_, {count, config_.hidden_size}); }
+Tensor Workspace::Queries(int64_t count) {
+  return View(queries_, {count, config_.q_heads, config_.head_dim});
+}
 Tensor Workspace::Hidden(int64_t count) { return View(hidden_, {count, config_.hidden_size}); }
 Tensor Workspace::Logits(int64_t count) { return View(logits_, {count, config_.vocab_size}); }
 Tensor Workspace::SharedKv(int64_t count) {

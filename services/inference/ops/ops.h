@@ -104,12 +104,12 @@ class Ops {
   // context cache has one slot and may have 3 dimensions), row r at (slots[r], positions[r]).
   virtual void StoreKv(const Tensor& x, std::span<const int32_t> slots,
                        std::span<const int32_t> positions, const Tensor& cache) = 0;
-  // Prefill: out[rows, q_heads, head_dim]; row r sees cache positions 0 .. r. scale =
-  // 1/sqrt(head_dim). k, v: [kv_heads, capacity, head_dim]. weights: empty, or host float32
-  // [q_heads, rows, rows] to fill (for `inspect forward --attention` only: everything else never
-  // holds [rows, rows]).
-  virtual void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-                               const Tensor& weights) = 0;
+  // Prefill: out[rows, q_heads, head_dim]; row r stands at position first + r and sees cache
+  // positions 0 .. first + r. scale = 1/sqrt(head_dim). k, v: [kv_heads, capacity, head_dim].
+  // weights: empty, or host float32 [q_heads, rows, first + rows] to fill (for `inspect forward
+  // --attention` only: everything else never holds [tokens, tokens]).
+  virtual void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first,
+                               const Tensor& out, const Tensor& weights) = 0;
   // out[rows, q_heads, head_dim]
   virtual void Grid(const GridAttention& args, const Tensor& out, const GridCapture& capture) = 0;
   // ids[r] = argmax of logits[r]; logits [rows, vocab].

@@ -99,15 +99,16 @@ void CheckStoreKv(const Tensor& x, std::span<const int32_t> slots,
   }
 }
 
-void CheckCausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-                          const Tensor& weights) {
+void CheckCausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first,
+                          const Tensor& out, const Tensor& weights) {
   KVSCOPE_CHECK(IsFloat32(q) && Rank(q) == 3, "q [rows, q_heads, head_dim]");
   KVSCOPE_CHECK(IsFloat32(k) && IsFloat32(v) && Rank(k) == 3 && k.shape() == v.shape(), "k, v");
   KVSCOPE_CHECK(k.dim(0) > 0 && q.dim(1) % k.dim(0) == 0 && q.dim(2) == k.dim(2), "heads");
-  KVSCOPE_CHECK(k.dim(1) >= RowCount(q), "as many cached positions as rows");
+  const int64_t seen = first + RowCount(q);
+  KVSCOPE_CHECK(first >= 0 && k.dim(1) >= seen, "as many cached positions as rows see");
   KVSCOPE_CHECK(IsFloat32(out) && out.size() == q.size(), "out like q");
-  KVSCOPE_CHECK(weights.empty() || weights.size() == q.dim(1) * q.dim(0) * q.dim(0),
-                "weights [q_heads, rows, rows]");
+  KVSCOPE_CHECK(weights.empty() || weights.size() == q.dim(1) * RowCount(q) * seen,
+                "weights [q_heads, rows, first + rows]");
 }
 
 void CheckGrid(const GridAttention& args, const Tensor& out, const GridCapture& capture) {

@@ -17,8 +17,8 @@ void CheckColumns(const Tensor& x, int64_t begin, const Tensor& y);
 void CheckRows(const Tensor& x, std::span<const int32_t> rows, const Tensor& y);
 void CheckStoreKv(const Tensor& x, std::span<const int32_t> slots,
                   std::span<const int32_t> positions, const Tensor& cache);
-void CheckCausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-                          const Tensor& weights);
+void CheckCausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first,
+                          const Tensor& out, const Tensor& weights);
 void CheckGrid(const GridAttention& args, const Tensor& out, const GridCapture& capture);
 void CheckArgmax(const Tensor& logits, std::span<int32_t> ids);
 

@@ -153,7 +153,8 @@ TEST_P(GoldenForward, GreedyContinuation) {
     for (int32_t step = 0; step + 1 < steps; ++step) {
       const std::vector<int32_t> zero = {0}, at = {step}, length = {step + 1};
       const std::vector<int32_t> position = {static_cast<int32_t>(tokens) + step};
-      model_->decoder->Embed({&answer.back(), 1}, *workspace_);
+      workspace_->Resize(1);
+      model_->decoder->Embed({&answer.back(), 1}, workspace_->x);
       for (int layer = 0; layer < config.layers; ++layer) {
         model_->decoder->Qkv(layer, position, *workspace_);
         ops.StoreKv(workspace_->k, zero, at, suffix.keys(layer));
@@ -173,7 +174,7 @@ TEST_P(GoldenForward, GreedyContinuation) {
         ops.Grid(grid, workspace_->attention, {});
         model_->decoder->Finish(layer, *workspace_);
       }
-      logits = model_->decoder->Logits(zero, *workspace_);
+      logits = model_->decoder->Logits(workspace_->x, zero, *workspace_);
       answer.push_back(0);
       ops.Argmax(logits, {&answer.back(), 1});
     }

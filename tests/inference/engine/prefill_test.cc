@@ -115,6 +115,36 @@ TEST_P(PrefillTest, RepeatsItselfBitForBit) {
   EXPECT_EQ(logits[0], logits[1]);
 }
 
+// A prompt longer than a block passes in several; where attention is asked for it passes at once.
+// Both show the sink the same queries and keys and give the same logits.
+TEST_P(PrefillTest, BlocksEqualTheWhole) {
+  const int tokens = static_cast<int>(Workspace::kPieceRows) + 70;
+  std::vector<int32_t> ids;
+  for (int t = 0; t < tokens; ++t) ids.push_back(t * 37 % 512);
+  std::vector<float> queries[2], keys[2], logits[2];
+  for (const bool whole : {false, true}) {
+    PrefillRequest request;
+    request.ids = ids;
+    request.needs = {.keys = true, .queries = true};
+    request.sink = [&](const LayerView& view) {
+      if (view.layer + 1 < view.layers) return;
+      queries[whole].assign(view.queries_data,
+                            view.queries_data + tokens * view.q_heads * view.head_dim);
+      keys[whole].assign(view.keys_data, view.keys_data + tokens * view.kv_heads * view.head_dim);
+    };
+    request.logits = LogitsWanted::kLast;
+    request.attention = whole;
+    const auto result = Prefill(*model_, request, *workspace_);
+    ASSERT_TRUE(result.ok()) << result.status();
+    logits[whole].assign(result->logits.f32(), result->logits.f32() + result->logits.size());
+  }
+  using testing::FloatNear;
+  using testing::Pointwise;
+  EXPECT_THAT(queries[0], Pointwise(FloatNear(1e-4f), queries[1]));
+  EXPECT_THAT(keys[0], Pointwise(FloatNear(1e-4f), keys[1]));
+  EXPECT_THAT(logits[0], Pointwise(FloatNear(1e-4f), logits[1]));
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, PrefillTest, testing::Values("reference", "cpu"),
                          [](const auto& info) { return info.param; });
 

@@ -125,15 +125,16 @@ TEST(DecoderTest, LongStepsRunInPieces) {
     positions.push_back(static_cast<int32_t>(r % 100));
   }
   Workspace all(*(*model)->ops, (*model)->config);
-  all.UseQueriesBeforeRope();
-  decoder.Embed(ids, all);
+  all.Borrow(all.Residual(rows), all.Queries(rows));
+  decoder.Embed(ids, all.x);
   decoder.Qkv(0, positions, all);
   std::copy_n(all.q.f32(), all.q.size(), all.attention.f32());
   decoder.Finish(0, all);
 
   Workspace tail(*(*model)->ops, (*model)->config);
   const size_t first = static_cast<size_t>(rows) - 3;
-  decoder.Embed(std::span(ids).subspan(first), tail);
+  tail.Resize(3);
+  decoder.Embed(std::span(ids).subspan(first), tail.x);
   EXPECT_TRUE(tail.q_before_rope.empty());
   decoder.Qkv(0, std::span(positions).subspan(first), tail);
   std::copy_n(tail.q.f32(), tail.q.size(), tail.attention.f32());
@@ -156,13 +157,14 @@ TEST(DecoderTest, BFloat16StaysNearFloat32) {
       ASSERT_TRUE(model.ok()) << model.status();
       Workspace ws(*(*model)->ops, (*model)->config);
       const std::vector<int32_t> ids = {5, 77, 300, 11}, positions = {0, 1, 2, 3};
-      (*model)->decoder->Embed(ids, ws);
+      ws.Resize(4);
+      (*model)->decoder->Embed(ids, ws.x);
       for (int layer = 0; layer < (*model)->config.layers; ++layer) {
         (*model)->decoder->Qkv(layer, positions, ws);
         std::copy_n(ws.q.f32(), ws.q.size(), ws.attention.f32());
         (*model)->decoder->Finish(layer, ws);
       }
-      const Tensor out = (*model)->decoder->Logits(positions, ws);
+      const Tensor out = (*model)->decoder->Logits(ws.x, positions, ws);
       logits[half].assign(out.f32(), out.f32() + out.size());
     }
     float largest = 0, difference = 0;

@@ -87,7 +87,7 @@ TEST_F(NaiveTest, CausalAttentionWithGroupedQueries) {
   const Tensor q = random_.Normals({rows, q_heads, dim}), out = bench_.New({rows, q_heads, dim});
   const Tensor k = random_.Normals({kv_heads, rows, dim}),
                v = random_.Normals({kv_heads, rows, dim});
-  bench_.ops().CausalAttention(q, k, v, out, Tensor());
+  bench_.ops().CausalAttention(q, k, v, 0, out, Tensor());
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t h = 0; h < q_heads; ++h) {
       std::vector<const float*> keys, values;

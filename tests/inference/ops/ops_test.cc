@@ -186,7 +186,7 @@ TEST_P(OpsTest, CausalAttention) {
       Bench& bench = *benches[i];
       const Tensor out = bench.New({rows, q_heads, dim});
       const Tensor seen = AllocateHost(DType::kFloat32, {q_heads, rows, rows});
-      bench.ops().CausalAttention(bench.Put(q), bench.Put(k), bench.Put(v), out, seen);
+      bench.ops().CausalAttention(bench.Put(q), bench.Put(k), bench.Put(v), 0, out, seen);
       results[i] = bench.Get(out);
       weights[i].assign(seen.f32(), seen.f32() + seen.size());
     }
@@ -201,9 +201,37 @@ TEST_P(OpsTest, CausalRowsDoNotDependOnLaterOnes) {
   const Tensor v = random_.Normals({2, 150, 32});
   const Tensor all = other_.New({150, 4, 32}), some = other_.New({71, 4, 32});
   const Tensor device_q = other_.Put(q), device_k = other_.Put(k), device_v = other_.Put(v);
-  other_.ops().CausalAttention(device_q, device_k, device_v, all, Tensor());
-  other_.ops().CausalAttention(device_q.Slice(0, 71), device_k, device_v, some, Tensor());
+  other_.ops().CausalAttention(device_q, device_k, device_v, 0, all, Tensor());
+  other_.ops().CausalAttention(device_q.Slice(0, 71), device_k, device_v, 0, some, Tensor());
   EXPECT_EQ(other_.Get(some), other_.Get(all.Slice(0, 71)));
+}
+
+// A prompt in blocks has the same bits as the whole prompt, weights included.
+TEST_P(OpsTest, CausalBlocksEqualTheWhole) {
+  const int64_t tokens = 150, heads = 4, dim = 32;
+  const Tensor q = random_.Normals({tokens, heads, dim}), k = random_.Normals({2, tokens, dim});
+  const Tensor v = random_.Normals({2, tokens, dim});
+  for (Bench* bench : {&reference_, &other_}) {
+    const Tensor device_q = bench->Put(q), device_k = bench->Put(k), device_v = bench->Put(v);
+    const Tensor whole = bench->New({tokens, heads, dim}), out = bench->New({tokens, heads, dim});
+    const Tensor all_weights = AllocateHost(DType::kFloat32, {heads, tokens, tokens});
+    bench->ops().CausalAttention(device_q, device_k, device_v, 0, whole, all_weights);
+    for (const auto& [first, rows] : {std::pair<int64_t, int64_t>{0, 64}, {64, 70}, {134, 16}}) {
+      const Tensor weights = AllocateHost(DType::kFloat32, {heads, rows, first + rows});
+      bench->ops().CausalAttention(device_q.Slice(first, rows), device_k, device_v, first,
+                                   out.Slice(first, rows), weights);
+      for (int64_t h = 0; h < heads; ++h) {
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t t = 0; t < first + rows; ++t) {
+            ASSERT_EQ(weights.f32()[(h * rows + r) * (first + rows) + t],
+                      all_weights.f32()[(h * tokens + first + r) * tokens + t])
+                << first << " + " << r << " sees " << t;
+          }
+        }
+      }
+    }
+    EXPECT_EQ(bench->Get(out), bench->Get(whole));
+  }
 }
 
 TEST_P(OpsTest, EqualCallsGiveEqualBits) {
@@ -225,7 +253,7 @@ TEST_P(OpsTest, AnyNumberOfThreads) {
       SetComputeThreads(threads);
       Bench bench(GetParam());
       const Tensor out = bench.New({90, 4, 32}), y = bench.New({90, 64});
-      bench.ops().CausalAttention(bench.Put(q), bench.Put(k), bench.Put(v), out, Tensor());
+      bench.ops().CausalAttention(bench.Put(q), bench.Put(k), bench.Put(v), 0, out, Tensor());
       const auto packed = bench.ops().Pack(weight, Tensor(), DType::kFloat32);
       bench.ops().Linear(*packed, out.Reshaped({90, 128}), y);
       results[threads - 1] = bench.Get(y);

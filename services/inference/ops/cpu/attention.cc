@@ -33,26 +33,26 @@ void KeyPanels::Pack(const Tensor& k, int64_t tokens, const std::vector<char>& w
   }
 }
 
-void Attention::Causal(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-                       const Tensor& weights) {
+void Attention::Causal(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first,
+                       const Tensor& out, const Tensor& weights) {
   const int64_t rows = q.dim(0), kv_heads = k.dim(0);
-  panels_.Pack(k, rows, std::vector<char>(static_cast<size_t>(kv_heads), 1));
+  panels_.Pack(k, first + rows, std::vector<char>(static_cast<size_t>(kv_heads), 1));
   threads_.resize(static_cast<size_t>(omp_get_max_threads()));
   const int64_t block_rows = BlockRows(q.dim(1) / kv_heads);
   const int64_t blocks = (rows + block_rows - 1) / block_rows;
-#pragma omp parallel for schedule(dynamic) if (Parallel(2 * q.size() * rows))
+#pragma omp parallel for schedule(dynamic) if (Parallel(2 * q.size() * (first + rows)))
   for (int64_t i = blocks * kv_heads - 1; i >= 0; --i) {  // the last rows see most: they go first
     const int64_t begin = i / kv_heads * block_rows;
-    CausalBlock(q, v, i % kv_heads, begin, std::min(rows, begin + block_rows), out, weights,
+    CausalBlock(q, v, first, i % kv_heads, begin, std::min(rows, begin + block_rows), out, weights,
                 threads_[static_cast<size_t>(omp_get_thread_num())]);
   }
 }
 
-void Attention::CausalBlock(const Tensor& q, const Tensor& v, int64_t kv_head, int64_t begin,
-                            int64_t end, const Tensor& out, const Tensor& weights,
+void Attention::CausalBlock(const Tensor& q, const Tensor& v, int64_t first, int64_t kv_head,
+                            int64_t begin, int64_t end, const Tensor& out, const Tensor& weights,
                             BlockScratch& scratch) const {
   const int64_t heads = q.dim(1), dim = q.dim(2), group = heads / v.dim(0);
-  const int64_t tiles = Tiles(end), width = tiles * kPanel;
+  const int64_t tokens = first + end, tiles = Tiles(tokens), width = tiles * kPanel;
   const int64_t queries = (end - begin) * group;
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
   float* block_q = scratch.queries.Floats(queries * dim);
@@ -69,25 +69,26 @@ void Attention::CausalBlock(const Tensor& q, const Tensor& v, int64_t kv_head, i
   std::vector<float>& sums = scratch.sums;
   sums.resize(static_cast<size_t>(queries));
   for (int64_t i = 0; i < queries; ++i) {
-    const int64_t seen = begin + i / group + 1;
+    const int64_t seen = first + begin + i / group + 1;
     float* x = scores + i * width;
     MaskRest(x, seen);
     sums[static_cast<size_t>(i)] = ExpSum(x, seen, Max(x, seen));
-    if (WholeVectors(seen) < end) std::fill(x + WholeVectors(seen), x + end, 0.0f);
+    if (WholeVectors(seen) < tokens) std::fill(x + WholeVectors(seen), x + tokens, 0.0f);
   }
   const float* values = v.f32() + kv_head * v.dim(1) * dim;
   for (int64_t tile = 0; tile < tiles; ++tile) {
     Product(scores + tile * kPanel, width, values + tile * kPanel * dim, dim, block_out, dim,
-            queries, dim, std::min(kPanel, end - tile * kPanel), tile > 0);
+            queries, dim, std::min(kPanel, tokens - tile * kPanel), tile > 0);
   }
   for (int64_t i = 0; i < queries; ++i) {
     const int64_t row = begin + i / group, head = kv_head * group + i % group;
     const float factor = 1.0f / sums[static_cast<size_t>(i)];
     Scale(out.f32() + (row * heads + head) * dim, block_out + i * dim, factor, dim);
     if (weights.empty()) continue;
-    float* to = weights.f32() + (head * q.dim(0) + row) * q.dim(0);
-    Scale(to, scores + i * width, factor, end);
-    std::fill(to + end, to + q.dim(0), 0.0f);
+    const int64_t all = first + q.dim(0);
+    float* to = weights.f32() + (head * q.dim(0) + row) * all;
+    Scale(to, scores + i * width, factor, tokens);
+    std::fill(to + tokens, to + all, 0.0f);
   }
 }
 

@@ -50,15 +50,16 @@ struct GridBlock {
 // whole ([block, tokens]), never [tokens, tokens].
 class Attention {
  public:
-  void Causal(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+  void Causal(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first, const Tensor& out,
               const Tensor& weights);
   // Rows whose keep set holds at most half of the tokens gather those; the others share the panels
   // of all tokens and mask. The choice depends on the keep set alone.
   void Grid(const GridAttention& args, const Tensor& out, const GridCapture& capture);
 
  private:
-  void CausalBlock(const Tensor& q, const Tensor& v, int64_t kv_head, int64_t begin, int64_t end,
-                   const Tensor& out, const Tensor& weights, BlockScratch& scratch) const;
+  void CausalBlock(const Tensor& q, const Tensor& v, int64_t first, int64_t kv_head, int64_t begin,
+                   int64_t end, const Tensor& out, const Tensor& weights,
+                   BlockScratch& scratch) const;
 
   KeyPanels panels_;
   std::vector<BlockScratch> threads_;

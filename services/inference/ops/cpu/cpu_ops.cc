@@ -186,10 +186,10 @@ class CpuOps final : public Ops {
     }
   }
 
-  void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-                       const Tensor& weights) override {
-    CheckCausalAttention(q, k, v, out, weights);
-    attention_.Causal(q, k, v, out, weights);
+  void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first,
+                       const Tensor& out, const Tensor& weights) override {
+    CheckCausalAttention(q, k, v, first, out, weights);
+    attention_.Causal(q, k, v, first, out, weights);
   }
 
   void Grid(const GridAttention& args, const Tensor& out, const GridCapture& capture) override {

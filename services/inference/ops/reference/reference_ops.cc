@@ -159,22 +159,24 @@ class ReferenceOps final : public Ops {
     }
   }
 
-  void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-                       const Tensor& weights) override {
-    CheckCausalAttention(q, k, v, out, weights);
-    const int64_t rows = q.dim(0), heads = q.dim(1), dim = q.dim(2);
+  void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first,
+                       const Tensor& out, const Tensor& weights) override {
+    CheckCausalAttention(q, k, v, first, out, weights);
+    const int64_t rows = q.dim(0), heads = q.dim(1), dim = q.dim(2), width = first + rows;
     const int64_t capacity = k.dim(1), group = heads / k.dim(0);
     for (int64_t h = 0; h < heads; ++h) {
       const float* keys = k.f32() + h / group * capacity * dim;
       const float* values = v.f32() + h / group * capacity * dim;
       for (int64_t r = 0; r < rows; ++r) {
         std::vector<Source> sources;
-        for (int64_t t = 0; t <= r; ++t) sources.push_back({keys + t * dim, values + t * dim});
+        for (int64_t t = 0; t <= first + r; ++t) {
+          sources.push_back({keys + t * dim, values + t * dim});
+        }
         const int64_t row = (r * heads + h) * dim;
         const std::vector<float> seen = Attend(q.f32() + row, sources, dim, out.f32() + row);
         if (weights.empty()) continue;
-        float* to = weights.f32() + (h * rows + r) * rows;
-        std::fill_n(to, rows, 0.0f);
+        float* to = weights.f32() + (h * rows + r) * width;
+        std::fill_n(to, width, 0.0f);
         std::copy(seen.begin(), seen.end(), to);
       }
     }
