@@ -33,21 +33,23 @@ std::vector<Tensor> UploadKeepSets(Ops& ops, std::span<const KeepSet> sets) {
 // Streams that decode together, each in a suffix slot of its own.
 class Wave {
  public:
-  // `streams` and `decoded`: this wave's part of the batch. `keep`: one tensor a layer.
+  // The wave is streams [first, first + count) of the batch; `decoded` is the whole batch's.
+  // `keep`: one tensor a layer.
   Wave(const Decoder& decoder, const KvCache& context, std::span<const Tensor> keep,
-       const StreamBatch& batch, size_t first, std::span<const Stream> streams,
-       std::span<DecodedStream> decoded, KvCache& suffixes, Workspace& workspace)
+       const StreamBatch& batch, size_t first, size_t count, std::span<DecodedStream> decoded,
+       KvCache& suffixes, Workspace& workspace)
       : decoder_(decoder),
         ops_(decoder.ops()),
         context_(context),
         keep_(keep),
         batch_(batch),
         first_(first),
-        streams_(streams),
-        decoded_(decoded),
+        streams_(batch.streams.subspan(first, count)),
+        all_decoded_(decoded),
+        decoded_(decoded.subspan(first, count)),
         suffixes_(suffixes),
         ws_(workspace),
-        shared_(FindSharedPrefixes(streams)) {}
+        shared_(FindSharedPrefixes(streams_)) {}
 
   absl::Status Run() {
     for (size_t slot = 0; slot < streams_.size(); ++slot) {
@@ -58,10 +60,16 @@ class Wave {
     }
     KVSCOPE_RETURN_IF_ERROR(Step());
     while (!going_.empty()) {
+      const size_t rows = std::min(batch_.draft_rows, batch_.max_rows);
+      const size_t guesses = std::max(rows / going_.size(), size_t{1}) - 1;  // a stream
       for (const size_t slot : std::exchange(going_, {})) {
         const std::vector<int32_t>& tokens = decoded_[slot].tokens;
         const size_t position = streams_[slot].suffix.size() + tokens.size() - 1;
         KVSCOPE_RETURN_IF_ERROR(Feed(slot, tokens.back(), position, /*chooses=*/true));
+        const std::span<const int32_t> draft = Draft(slot);
+        for (size_t i = 0; i < std::min(guesses, draft.size()); ++i) {
+          KVSCOPE_RETURN_IF_ERROR(Feed(slot, draft[i], position + 1 + i, /*chooses=*/true));
+        }
       }
       KVSCOPE_RETURN_IF_ERROR(Step());
     }
@@ -69,6 +77,23 @@ class Wave {
   }
 
  private:
+  // Tokens that are likely to follow those of a stream, none if its draft says otherwise so far or
+  // is not finished. After the draft's last token comes nothing, so that is no guess.
+  std::span<const int32_t> Draft(size_t slot) const {
+    if (streams_[slot].draft < 0) return {};
+    const DecodedStream& draft = all_decoded_[static_cast<size_t>(streams_[slot].draft)];
+    const std::vector<int32_t>& said = decoded_[slot].tokens;
+    if (!Finished(draft) || draft.tokens.size() <= said.size() ||
+        !std::equal(said.begin(), said.end(), draft.tokens.begin())) {
+      return {};
+    }
+    return std::span(draft.tokens).subspan(said.size(), draft.tokens.size() - said.size() - 1);
+  }
+
+  bool Finished(const DecodedStream& decoded) const {
+    return decoded.ended || decoded.tokens.size() == static_cast<size_t>(batch_.max_new_tokens);
+  }
+
   // Adds a row: the token at `position` of a stream's suffix. After a row that `chooses`, the
   // stream's next token is taken.
   absl::Status Feed(size_t slot, int32_t token, size_t position, bool chooses) {
@@ -101,9 +126,7 @@ class Wave {
   absl::Status Step() {
     if (ids_.empty()) return absl::OkStatus();
     if (batch_.cancelled && batch_.cancelled()) return absl::CancelledError("decoding cancelled");
-    for (const size_t slot : choosing_slots_) {
-      if (streams_[slot].span >= 0) decoded_[slot].rows.emplace_back();
-    }
+    watched_.assign(choosing_slots_.size(), {});
     ws_.Resize(static_cast<int64_t>(ids_.size()));
     decoder_.Embed(ids_, ws_.x);
     const int layers = decoder_.config().layers;
@@ -182,7 +205,7 @@ class Wave {
     };
     for (size_t i = 0; i < choosing_rows_.size(); ++i) {
       if (streams_[choosing_slots_[i]].span < 0) continue;
-      AttentionRow& watched = decoded_[choosing_slots_[i]].rows.back();
+      AttentionRow& watched = watched_[i];
       const auto row = static_cast<size_t>(choosing_rows_[i]);
       append(top_tokens_, row, watched.top_tokens);
       append(top_weights_, row, watched.top_weights);
@@ -203,14 +226,20 @@ class Wave {
     for (size_t i = 0; i < chosen.size(); ++i) {
       const size_t slot = choosing_slots_[i];
       DecodedStream& decoded = decoded_[slot];
+      // Rows of a stream are one after the other. One that fed a wrong guess tells nothing.
+      const bool next_guessed = i + 1 < chosen.size() && choosing_slots_[i + 1] == slot;
+      const bool right = next_guessed && ids_[i + 1] == chosen[i];
       decoded.tokens.push_back(chosen[i]);
+      if (streams_[slot].span >= 0) decoded.rows.push_back(std::move(watched_[i]));
       if (batch_.with_logits) {
         const auto begin = host.begin() + static_cast<ptrdiff_t>(i) * vocab;
         decoded.logits.insert(decoded.logits.end(), begin, begin + vocab);
       }
       decoded.ended =
           std::binary_search(batch_.end_tokens.begin(), batch_.end_tokens.end(), chosen[i]);
-      if (!decoded.ended && decoded.tokens.size() < static_cast<size_t>(batch_.max_new_tokens)) {
+      if (right) continue;
+      while (i + 1 < chosen.size() && choosing_slots_[i + 1] == slot) ++i;
+      if (!Finished(decoded)) {
         going_.push_back(slot);
       } else if (batch_.stream_ended) {
         batch_.stream_ended(first_ + slot);
@@ -225,7 +254,7 @@ class Wave {
   const StreamBatch& batch_;
   const size_t first_;  // index of streams_[0] in the batch
   const std::span<const Stream> streams_;
-  const std::span<DecodedStream> decoded_;
+  const std::span<DecodedStream> all_decoded_, decoded_;  // the batch's, the wave's
   KvCache& suffixes_;
   Workspace& ws_;
   const SharedPrefixes shared_;
@@ -236,6 +265,8 @@ class Wave {
   std::vector<int32_t> store_rows_, store_slots_, store_positions_;  // ... where they are stored
   std::vector<int32_t> choosing_rows_;  // rows after which a token is taken ...
   std::vector<size_t> choosing_slots_;  // ... and whose
+
+  std::vector<AttentionRow> watched_;  // [choosing rows] of streams with a span
 
   // What Grid saw in one layer, [rows, q_heads].
   std::vector<int32_t> top_tokens_;
@@ -268,8 +299,7 @@ absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,
                                        config.kv_heads, capacity, config.head_dim);
   for (size_t first = 0; first < batch.streams.size(); first += slots) {
     const size_t count = std::min(slots, batch.streams.size() - first);
-    Wave wave(decoder, context, keep, batch, first, batch.streams.subspan(first, count),
-              std::span(decoded).subspan(first, count), suffixes, workspace);
+    Wave wave(decoder, context, keep, batch, first, count, decoded, suffixes, workspace);
     KVSCOPE_RETURN_IF_ERROR(wave.Run());
   }
   return decoded;

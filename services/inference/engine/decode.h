@@ -21,6 +21,8 @@ struct Stream {
   size_t set = 0;                   // which keep set
   std::span<const int32_t> suffix;  // at least one token; its first follows the whole context
   int span = -1;                    // which answer span its watched rows are weighed on; -1: none
+  int draft = -1;                   // an earlier stream of the batch whose answer is likely this
+                                    // one's too; -1: none
 };
 
 struct StreamBatch {
@@ -31,6 +33,7 @@ struct StreamBatch {
   std::span<const int32_t> end_tokens;  // ascending; a stream ends after any of them
   bool with_logits = false;
   size_t max_rows = 2048;                           // of one step
+  size_t draft_rows = 8;                            // a step of fewer rows is filled with drafts
   int64_t max_suffix_bytes = int64_t{512} << 20;    // of the suffixes' cache, one stream or more
   std::function<bool()> cancelled;                  // may be empty
   std::function<void(size_t stream)> stream_ended;  // may be empty
@@ -45,6 +48,12 @@ struct DecodedStream {
 };
 
 // Greedy; ties to the lower id. Positions go on from `context.tokens`, the uncompressed length.
+//
+// While a step has fewer rows than `draft_rows` it costs what reading the weights costs. There a
+// stream's next tokens are guessed from its draft, as long as that has said the same so far: one
+// step takes the token after each guess, and those up to the first wrong guess are the stream's
+// own. In steps of more rows every wrong guess would cost a row, so none is made.
+//
 // Memory does not grow with the number of streams: they run in waves. `workspace` is the decoder's.
 // Errors: Cancelled.
 absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,

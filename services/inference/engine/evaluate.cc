@@ -122,12 +122,15 @@ class TaskRun {
       spans.insert(spans.end(), bits.begin(), bits.end());
     }
     std::vector<Stream> streams;
+    int full_run = -1;  // its first stream
     for (size_t set = 0; set < sets.distinct.size(); ++set) {
       for (size_t i = 0; i < asked; ++i) {
         streams.push_back({.set = set,
                            .suffix = task_.suffixes[i],
-                           .span = grid_.capture_consensus ? static_cast<int>(i) : -1});
+                           .span = grid_.capture_consensus ? static_cast<int>(i) : -1,
+                           .draft = full_run < 0 ? -1 : full_run + static_cast<int>(i)});
       }
+      if (sets.distinct[set].keeps_everything()) full_run = static_cast<int>(set * asked);
     }
     std::vector<int64_t> cells_of_set(sets.distinct.size(), 0);
     for (const size_t set : sets.set_of_cell) ++cells_of_set[set];

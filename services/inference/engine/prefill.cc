@@ -1,6 +1,7 @@
 #include "services/inference/engine/prefill.h"
 
 #include <algorithm>
+#include <future>
 #include <numeric>
 #include <utility>
 
@@ -54,7 +55,7 @@ class Run {
         KvCache::Context(ops_, config.layers, config.kv_heads, tokens_, config.head_dim);
     result_.cache.tokens = tokens_;
     residual_ = ws_.Residual(tokens_);
-    if (request_.needs.queries && request_.sink) queries_ = ws_.Queries(tokens_);
+    if (request_.needs.queries && request_.sink) queries_ = ws_.Queries(2 * tokens_);
     model_.decoder->Embed(request_.ids, residual_);
     for (int layer = 0; layer < config.layers; ++layer) {
       if (request_.hidden) result_.hidden.push_back(HostCopy(ops_, residual_));
@@ -65,6 +66,7 @@ class Run {
       result_.hidden.push_back(
           HostCopy(ops_, model_.decoder->FinalNorm(residual_, positions_, ws_)));
     }
+    if (shown_.valid()) shown_.get();
     Logits();
     return std::move(result_);
   }
@@ -93,7 +95,7 @@ class Run {
       return std::span(all).subspan(static_cast<size_t>(first), static_cast<size_t>(count));
     };
     ws_.Borrow(residual_.Slice(first, count),
-               queries_.empty() ? Tensor() : queries_.Slice(first, count));
+               queries_.empty() ? Tensor() : LayerQueries(layer).Slice(first, count));
     model_.decoder->Qkv(layer, rows(positions_), ws_);
     ops_.StoreKv(ws_.k, rows(slots_), rows(positions_), keys);
     ops_.StoreKv(ws_.v, rows(slots_), rows(positions_), values);
@@ -110,7 +112,11 @@ class Run {
     return copy.f32();
   }
 
+  // While the sink reads one layer's, the next layer's are written.
+  Tensor LayerQueries(int layer) const { return queries_.Slice(layer % 2 * tokens_, tokens_); }
+
   void Show(int layer) {
+    if (shown_.valid()) shown_.get();
     const ModelConfig& config = model_.config;
     LayerView view;
     view.layer = layer;
@@ -124,8 +130,8 @@ class Run {
     const Needs& needs = request_.needs;
     if (needs.keys) view.keys_data = OnHost(result_.cache.keys(layer), host_keys_);
     if (needs.values) view.values_data = OnHost(result_.cache.values(layer), host_values_);
-    if (needs.queries) view.queries_data = OnHost(queries_, host_queries_);
-    request_.sink(view);
+    if (needs.queries) view.queries_data = OnHost(LayerQueries(layer), host_queries_);
+    shown_ = std::async(std::launch::async, request_.sink, view);
   }
 
   void Logits() {
@@ -147,9 +153,10 @@ class Run {
   const int64_t tokens_;
   std::vector<int32_t> slots_, positions_;
   Tensor residual_;  // [tokens, hidden]
-  Tensor queries_;   // [tokens, q_heads, head_dim] of the layer, before RoPE; empty: not wanted
+  Tensor queries_;   // [2 · tokens, q_heads, head_dim] before RoPE, of two layers; empty: not wanted
   Tensor host_keys_, host_values_, host_queries_;
   PrefillResult result_;
+  std::future<void> shown_;  // the sink at the layer before
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Prefill: one pass over a prompt that fills its KV cache and shows every layer to its readers.
 //
 // A layer runs in blocks of rows, so that activations do not grow with the prompt: what does are
-// the cache, the residual stream and, where a reader wants them, one layer's queries.
+// the cache, the residual stream and, where a reader wants them, two layers' queries.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@
 
 namespace kvscope::inference {
 
-// Called once a layer, in order, right after the layer's attention; the view ends with the call.
+// Called once a layer, in order and one at a time, on another thread while the next layer runs; the
+// view ends with the call.
 using LayerSink = std::function<void(const LayerView&)>;
 
 enum class LogitsWanted { kNone, kLast, kAll };

@@ -30,6 +30,7 @@ class KeepSet {
 
   int64_t kept_count(int layer, int head) const;
   int64_t kept_count() const;   // over all layers and heads
+  bool keeps_everything() const { return kept_count() == int64_t{layers_} * kv_heads_ * tokens_; }
   int64_t empty_heads() const;  // (layer, head) rows that keep nothing
 
   // The wire form of a survival record: [layers, kv_heads, ceil(tokens / 8)] bytes, bit t % 8 of

@@ -125,6 +125,46 @@ TEST_F(Decode, SharedPrefixesChangeNothing) {
   }
 }
 
+// Streams in waves of one, so that the answers of the first are there when the others begin. A
+// draft may be right (the same question through the same keep set), right at first, or wrong.
+TEST_F(Decode, DraftsChangeNothingButTheNumberOfSteps) {
+  streams_.push_back(streams_[2]);
+  batch_.streams = streams_;
+  batch_.max_new_tokens = 9;
+  batch_.max_suffix_bytes = 1;
+  size_t steps = 0;
+  batch_.cancelled = [&] {  // asked before every step
+    ++steps;
+    return false;
+  };
+  const std::vector<DecodedStream> expected = Run();
+  EXPECT_EQ(steps, 7u * 9u);
+
+  for (size_t s = 3; s < streams_.size(); ++s) streams_[s].draft = static_cast<int>(s) - 3;
+  streams_.back().draft = 2;
+  for (const auto& [draft_rows, saved] : {std::pair<size_t, size_t>{8, 7}, {4, 6}, {1, 0}}) {
+    batch_.draft_rows = draft_rows;
+    batch_.streams = std::span(streams_).first(6);
+    steps = 0;
+    Run();
+    const size_t others = steps;
+    batch_.streams = streams_;
+    steps = 0;
+    const std::vector<DecodedStream> decoded = Run();
+    EXPECT_EQ(steps - others, 9 - saved) << draft_rows << " rows";
+    for (size_t s = 0; s < expected.size(); ++s) {
+      EXPECT_EQ(decoded[s].tokens, expected[s].tokens) << s;
+      EXPECT_THAT(decoded[s].logits, Pointwise(FloatNear(1e-3f), expected[s].logits)) << s;
+      ASSERT_THAT(decoded[s].rows, SizeIs(9)) << s;
+      for (size_t row = 0; row < 9; ++row) {
+        EXPECT_EQ(decoded[s].rows[row].top_tokens, expected[s].rows[row].top_tokens);
+        EXPECT_THAT(decoded[s].rows[row].answer_mass,
+                    Pointwise(FloatNear(1e-4f), expected[s].rows[row].answer_mass));
+      }
+    }
+  }
+}
+
 TEST_F(Decode, KeepSetsMatter) {
   const std::vector<DecodedStream> decoded = Run();
   for (size_t q = 0; q < 3; ++q) EXPECT_NE(decoded[q].logits, decoded[q + 3].logits);
