@@ -153,7 +153,7 @@ class Run {
   const int64_t tokens_;
   std::vector<int32_t> slots_, positions_;
   Tensor residual_;  // [tokens, hidden]
-  Tensor queries_;   // [2 · tokens, q_heads, head_dim] before RoPE, of two layers; empty: not wanted
+  Tensor queries_;   // [2 · tokens, q_heads, head_dim] before RoPE, of two layers; or empty
   Tensor host_keys_, host_values_, host_queries_;
   PrefillResult result_;
   std::future<void> shown_;  // the sink at the layer before

@@ -29,7 +29,7 @@ class KeepSet {
   std::span<const uint64_t> layer(int layer) const;  // [kv_heads, words]
 
   int64_t kept_count(int layer, int head) const;
-  int64_t kept_count() const;   // over all layers and heads
+  int64_t kept_count() const;  // over all layers and heads
   bool keeps_everything() const { return kept_count() == int64_t{layers_} * kv_heads_ * tokens_; }
   int64_t empty_heads() const;  // (layer, head) rows that keep nothing
 
