@@ -168,8 +168,9 @@ TEST_P(OpsTest, ArgmaxGivesTiesToTheLowerIndex) {
 using CausalShape = std::tuple<int64_t, int64_t, int64_t, int64_t>;  // rows, q_heads, kv_heads, dim
 
 TEST_P(OpsTest, CausalAttention) {
-  const CausalShape shapes[] = {{1, 1, 1, 2},   {5, 4, 2, 16},   {63, 2, 2, 32},  {64, 3, 1, 64},
-                                {65, 8, 1, 20}, {257, 4, 2, 32}, {130, 2, 1, 128}};
+  const CausalShape shapes[] = {{1, 1, 1, 2},     {5, 4, 2, 16},   {63, 2, 2, 32},
+                                {64, 3, 1, 64},   {65, 8, 1, 20},  {257, 4, 2, 32},
+                                {130, 2, 1, 128}, {1100, 2, 1, 16}};
   for (const auto& [rows, q_heads, kv_heads, dim] : shapes) {
     const int64_t capacity = rows + 3;
     const Tensor q = random_.Normals({rows, q_heads, dim}, 2.0f);
@@ -189,21 +190,27 @@ TEST_P(OpsTest, CausalAttention) {
       bench.ops().CausalAttention(bench.Put(q), bench.Put(k), bench.Put(v), 0, out, seen);
       results[i] = bench.Get(out);
       weights[i].assign(seen.f32(), seen.f32() + seen.size());
+      const Tensor alone = bench.New({rows, q_heads, dim});
+      bench.ops().CausalAttention(bench.Put(q), bench.Put(k), bench.Put(v), 0, alone, Tensor());
+      ExpectNear(bench.Get(alone), results[i], 1e-5f, "without weights");
     }
     ExpectNear(results[1], results[0], 1e-5f, "out of " + std::to_string(rows));
     ExpectNear(weights[1], weights[0], 2e-6f, "weights of " + std::to_string(rows));
   }
 }
 
-// A prefix of a prompt has the same bits as the whole prompt's.
+// A prefix of a prompt has the same bits as the whole prompt's, however large the scores are.
 TEST_P(OpsTest, CausalRowsDoNotDependOnLaterOnes) {
-  const Tensor q = random_.Normals({150, 4, 32}), k = random_.Normals({2, 150, 32});
-  const Tensor v = random_.Normals({2, 150, 32});
-  const Tensor all = other_.New({150, 4, 32}), some = other_.New({71, 4, 32});
+  const int64_t tokens = 3000;
+  const Tensor q = random_.Normals({tokens, 4, 32}, 5.0f), k = random_.Normals({2, tokens, 32});
+  const Tensor v = random_.Normals({2, tokens, 32}), all = other_.New({tokens, 4, 32});
   const Tensor device_q = other_.Put(q), device_k = other_.Put(k), device_v = other_.Put(v);
   other_.ops().CausalAttention(device_q, device_k, device_v, 0, all, Tensor());
-  other_.ops().CausalAttention(device_q.Slice(0, 71), device_k, device_v, 0, some, Tensor());
-  EXPECT_EQ(other_.Get(some), other_.Get(all.Slice(0, 71)));
+  for (const int64_t rows : {71, 512, 513, 2100}) {
+    const Tensor some = other_.New({rows, 4, 32});
+    other_.ops().CausalAttention(device_q.Slice(0, rows), device_k, device_v, 0, some, Tensor());
+    EXPECT_EQ(other_.Get(some), other_.Get(all.Slice(0, rows))) << rows;
+  }
 }
 
 // A prompt in blocks has the same bits as the whole prompt, weights included.

@@ -9,6 +9,19 @@
 #include "services/inference/ops/cpu/rows.h"
 
 namespace kvscope::inference::cpu {
+namespace {
+
+// Tokens whose scores a causal block holds at once; the softmax runs on from segment to segment. It
+// is the same for every row, so that a row has the same bits whatever stands after it.
+constexpr int64_t kSegment = 512;
+
+// Rows of a causal block. Few waste little above the diagonal; many share the keys and values that
+// are read for them, which counts where those do not stay in the cache.
+int64_t CausalRows(int64_t group, int64_t tokens) {
+  return std::max<int64_t>(1, std::clamp<int64_t>(tokens / 64, 32, 128) / group);
+}
+
+}  // namespace
 
 float* Scratch::Floats(int64_t count) {
   if (memory_.empty() || memory_.size() < count) {
@@ -38,7 +51,7 @@ void Attention::Causal(const Tensor& q, const Tensor& k, const Tensor& v, int64_
   const int64_t rows = q.dim(0), kv_heads = k.dim(0);
   panels_.Pack(k, first + rows, std::vector<char>(static_cast<size_t>(kv_heads), 1));
   threads_.resize(static_cast<size_t>(omp_get_max_threads()));
-  const int64_t block_rows = BlockRows(q.dim(1) / kv_heads);
+  const int64_t block_rows = CausalRows(q.dim(1) / kv_heads, first + rows);
   const int64_t blocks = (rows + block_rows - 1) / block_rows;
 #pragma omp parallel for schedule(dynamic) if (Parallel(2 * q.size() * (first + rows)))
   for (int64_t i = blocks * kv_heads - 1; i >= 0; --i) {  // the last rows see most: they go first
@@ -52,33 +65,50 @@ void Attention::CausalBlock(const Tensor& q, const Tensor& v, int64_t first, int
                             int64_t begin, int64_t end, const Tensor& out, const Tensor& weights,
                             BlockScratch& scratch) const {
   const int64_t heads = q.dim(1), dim = q.dim(2), group = heads / v.dim(0);
-  const int64_t tokens = first + end, tiles = Tiles(tokens), width = tiles * kPanel;
-  const int64_t queries = (end - begin) * group;
+  const int64_t tokens = first + end, queries = (end - begin) * group;
+  const int64_t segment = weights.empty() ? kSegment : Tiles(tokens) * kPanel;
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
   float* block_q = scratch.queries.Floats(queries * dim);
-  float* scores = scratch.scores.Floats(queries * width);
+  float* scores = scratch.scores.Floats(queries * segment);
   float* block_out = scratch.out.Floats(queries * dim);
   for (int64_t i = 0; i < queries; ++i) {
     const int64_t row = begin + i / group, head = kv_head * group + i % group;
     Scale(block_q + i * dim, q.f32() + (row * heads + head) * dim, scale, dim);
   }
-  for (int64_t tile = 0; tile < tiles; ++tile) {
-    Product(block_q, dim, panels_.panel(kv_head, tile), kPanel, scores + tile * kPanel, width,
-            queries, kPanel, dim, false);
-  }
-  std::vector<float>& sums = scratch.sums;
-  sums.resize(static_cast<size_t>(queries));
-  for (int64_t i = 0; i < queries; ++i) {
-    const int64_t seen = first + begin + i / group + 1;
-    float* x = scores + i * width;
-    MaskRest(x, seen);
-    sums[static_cast<size_t>(i)] = ExpSum(x, seen, Max(x, seen));
-    if (WholeVectors(seen) < tokens) std::fill(x + WholeVectors(seen), x + tokens, 0.0f);
-  }
+  std::fill_n(block_out, queries * dim, 0.0f);
+  std::vector<float>&sums = scratch.sums, &maxima = scratch.maxima;
+  sums.assign(static_cast<size_t>(queries), 0.0f);
+  maxima.assign(static_cast<size_t>(queries), kNever);
   const float* values = v.f32() + kv_head * v.dim(1) * dim;
-  for (int64_t tile = 0; tile < tiles; ++tile) {
-    Product(scores + tile * kPanel, width, values + tile * kPanel * dim, dim, block_out, dim,
-            queries, dim, std::min(kPanel, tokens - tile * kPanel), tile > 0);
+  for (int64_t from = 0; from < tokens; from += segment) {
+    const int64_t count = std::min(segment, tokens - from), tiles = Tiles(count);
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      Product(block_q, dim, panels_.panel(kv_head, from / kPanel + tile), kPanel,
+              scores + tile * kPanel, segment, queries, kPanel, dim, false);
+    }
+    for (int64_t i = 0; i < queries; ++i) {
+      const int64_t seen = std::min(count, first + begin + i / group + 1 - from);
+      float* x = scores + i * segment;
+      if (seen > 0) {
+        float& max = maxima[static_cast<size_t>(i)];
+        float& sum = sums[static_cast<size_t>(i)];
+        MaskRest(x, seen);
+        const float larger = std::max(max, Max(x, seen));
+        if (larger > max && from > 0) {  // what was summed so far was relative to a smaller one
+          const float factor = Exp(max - larger);
+          sum *= factor;
+          Scale(block_out + i * dim, block_out + i * dim, factor, dim);
+        }
+        max = larger;
+        sum += ExpSum(x, seen, max);
+      }
+      const int64_t masked = WholeVectors(std::max<int64_t>(seen, 0));
+      if (masked < count) std::fill(x + masked, x + count, 0.0f);
+    }
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      Product(scores + tile * kPanel, segment, values + (from + tile * kPanel) * dim, dim,
+              block_out, dim, queries, dim, std::min(kPanel, count - tile * kPanel), true);
+    }
   }
   for (int64_t i = 0; i < queries; ++i) {
     const int64_t row = begin + i / group, head = kv_head * group + i % group;
@@ -87,7 +117,7 @@ void Attention::CausalBlock(const Tensor& q, const Tensor& v, int64_t first, int
     if (weights.empty()) continue;
     const int64_t all = first + q.dim(0);
     float* to = weights.f32() + (head * q.dim(0) + row) * all;
-    Scale(to, scores + i * width, factor, tokens);
+    Scale(to, scores + i * segment, factor, tokens);
     std::fill(to + tokens, to + all, 0.0f);
   }
 }

@@ -21,6 +21,7 @@ class Scratch {
 struct BlockScratch {
   Scratch queries, scores, suffix, out, panel, values;
   std::vector<float> sums;    // softmax denominators of the block's queries
+  std::vector<float> maxima;  // the largest scores that those are relative to
   std::vector<int32_t> kept;  // tokens of a gathered keep set
 };
 
@@ -46,8 +47,8 @@ struct GridBlock {
   bool gather;  // all rows have one keep set, whose tokens are gathered
 };
 
-// Scores and values are both register-blocked products; the scores of a block of rows are held
-// whole ([block, tokens]), never [tokens, tokens].
+// Scores and values are both register-blocked products. A causal block holds the scores of a segment
+// of tokens, a block of a grid those of all it sees ([block, tokens]).
 class Attention {
  public:
   void Causal(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first, const Tensor& out,
