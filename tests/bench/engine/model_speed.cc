@@ -4,7 +4,9 @@
 //
 //   model_speed [--shape qwen-0.5b|llama-1b] [--dtype bfloat16|float32] [--tokens 1000]
 //               [--question 30] [--answer 8] [--questions 10] [--part
-//               products|prefill|grid|decode]... [--runs 3]
+//               products|prefill|grid|decode]... [--runs 3] [--machine measure|skip]
+//
+// With `--machine skip` the machine is not measured, and no shares of it are printed.
 //
 // FLOPs counted are those of the arithmetic bound: two a weight and token, four a query head,
 // dimension and token that the row may see; the products with the vocabulary only where a token is
@@ -166,7 +168,14 @@ struct Options {
   std::string shape = "qwen-0.5b", dtype = "bfloat16";
   int tokens = 1000, question = 30, answer = 8, questions = 10, runs = 3;
   std::vector<std::string> parts;
+  bool measure_machine = true;
 };
+
+// Ends a line with what share of `whole` this is; 0: not measured.
+void PrintShare(double part, double whole, const char* name) {
+  if (whole > 0) std::printf(", %.1f%% of the %s", 100 * part / whole, name);
+  std::printf("\n");
+}
 
 PrefillResult RunPrefill(const LoadedModel& model, std::span<const int32_t> ids,
                          LogitsWanted logits, Workspace& workspace) {
@@ -194,8 +203,9 @@ void MeasurePrefill(const LoadedModel& model, const Options& options, double pea
       BestSeconds(options.runs, [&] { RunPrefill(model, ids, LogitsWanted::kLast, workspace); });
   const double flops =
       options.tokens * RowFlops(model.config, options.tokens / 2.0) + LogitFlops(model.config);
-  std::printf("prefill of %d tokens: %.3f s, %.0f GFLOP/s, %.1f%% of the product's peak\n",
-              options.tokens, seconds, flops / seconds / 1e9, 100 * flops / seconds / peak);
+  std::printf("prefill of %d tokens: %.3f s, %.0f GFLOP/s", options.tokens, seconds,
+              flops / seconds / 1e9);
+  PrintShare(flops / seconds, peak, "product's peak");
 }
 
 void MeasureGrid(const LoadedModel& model, const Options& options, double peak) {
@@ -231,10 +241,9 @@ void MeasureGrid(const LoadedModel& model, const Options& options, double peak) 
              (static_cast<double>(sets.size()) * RowFlops(config, own) +
               (RowFlops(config, kept * options.tokens) - RowFlops(config, 0)));
     std::printf(
-        "grid of %zu streams, %d question and %d answer tokens over %d: %.3f s, %.0f GFLOP/s, "
-        "%.1f%% of the product's peak\n",
-        streams.size(), options.question, answer, options.tokens, seconds, flops / seconds / 1e9,
-        100 * flops / seconds / peak);
+        "grid of %zu streams, %d question and %d answer tokens over %d: %.3f s, %.0f GFLOP/s",
+        streams.size(), options.question, answer, options.tokens, seconds, flops / seconds / 1e9);
+    PrintShare(flops / seconds, peak, "product's peak");
   }
 }
 
@@ -278,9 +287,9 @@ void MeasureDecode(const LoadedModel& model, const Options& options, double copy
       weight_bytes * (LayerWeightCount(config) + 1.0 * config.hidden_size * config.vocab_size) +
       static_cast<double>(KvBytesPerToken(config.layers, config.kv_heads, config.head_dim)) *
           options.tokens;
-  std::printf("decode of one stream over %d: %.1f tokens/s, %.1f GB/s, %.1f%% of the copy speed\n",
-              options.tokens, answer / seconds, bytes * answer / seconds / 1e9,
-              100 * bytes * answer / seconds / copy_bytes_per_s);
+  std::printf("decode of one stream over %d: %.2f tokens/s, %.1f GB/s", options.tokens,
+              answer / seconds, bytes * answer / seconds / 1e9);
+  PrintShare(bytes * answer / seconds, copy_bytes_per_s, "copy speed");
 }
 
 int Main(int argc, char** argv) {
@@ -295,16 +304,20 @@ int Main(int argc, char** argv) {
     if (flag == "--questions") options.questions = std::stoi(value);
     if (flag == "--runs") options.runs = std::stoi(value);
     if (flag == "--part") options.parts.push_back(value);
+    if (flag == "--machine") options.measure_machine = value != "skip";
   }
   const auto wanted = [&](const char* part) {
     return options.parts.empty() ||
            std::find(options.parts.begin(), options.parts.end(), part) != options.parts.end();
   };
   const DType compute = options.dtype == "bfloat16" ? DType::kBFloat16 : DType::kFloat32;
-  const double peak = bench::ProductPeak(compute == DType::kBFloat16);
-  const double copy = bench::CopySpeed();
-  std::printf("machine: best product %.0f GFLOP/s in %s, copy %.1f GB/s, read %.1f GB/s\n",
-              peak / 1e9, options.dtype.c_str(), copy / 1e9, bench::ReadSpeed() / 1e9);
+  double peak = 0, copy = 0;
+  if (options.measure_machine) {
+    peak = bench::ProductPeak(compute == DType::kBFloat16);
+    copy = bench::CopySpeed();
+    std::printf("machine: best product %.0f GFLOP/s in %s, copy %.1f GB/s, read %.1f GB/s\n",
+                peak / 1e9, options.dtype.c_str(), copy / 1e9, bench::ReadSpeed() / 1e9);
+  }
   const LoadedModel model = RandomModel(Shape(options.shape), compute);
   if (wanted("products")) MeasureProducts(model, options);
   if (wanted("prefill")) MeasurePrefill(model, options, peak);
