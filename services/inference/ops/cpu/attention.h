@@ -47,8 +47,8 @@ struct GridBlock {
   bool gather;  // all rows have one keep set, whose tokens are gathered
 };
 
-// Scores and values are both register-blocked products. A causal block holds the scores of a segment
-// of tokens, a block of a grid those of all it sees ([block, tokens]).
+// Scores and values are both register-blocked products. A causal block holds the scores of a
+// segment of tokens, a block of a grid those of all it sees ([block, tokens]).
 class Attention {
  public:
   void Causal(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first, const Tensor& out,
