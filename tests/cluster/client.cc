@@ -190,10 +190,12 @@ std::vector<std::string> Client::Answers(const std::string& sweep) {
   Call([&](grpc::ClientContext* context) {
     rows.clear();
     const auto reader = stub()->StreamAnswers(context, request);
-    v1::AnswerRow row;
-    while (reader->Read(&row)) {
-      row.clear_sweep_id();
-      rows.push_back(DeterministicBytes(row));
+    v1::AnswerRows message;
+    while (reader->Read(&message)) {
+      for (v1::AnswerRow& row : *message.mutable_rows()) {
+        row.clear_sweep_id();
+        rows.push_back(DeterministicBytes(row));
+      }
     }
     return reader->Finish();
   });

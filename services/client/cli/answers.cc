@@ -1,20 +1,18 @@
 #include "services/client/cli/answers.h"
 
-#include <cmath>
 #include <iostream>
-#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
 
 #include "services/client/cli/cells.h"
+#include "services/client/cli/results_row.h"
 #include "services/client/cli/terminal.h"
 #include "services/rpc/grpc_status.h"
 
 namespace kvscope::cli {
 namespace {
 
-// Keys in the order in which columns appear.
-using Row = nlohmann::ordered_json;
-
-std::string OutcomeText(v1::AnswerMetrics::Outcome outcome) {
+std::string_view OutcomeText(v1::AnswerMetrics::Outcome outcome) {
   switch (outcome) {
     case v1::AnswerMetrics::CORRECT:
       return "correct";
@@ -29,122 +27,111 @@ std::string OutcomeText(v1::AnswerMetrics::Outcome outcome) {
   }
 }
 
-// NaN stands for undefined within a per-layer list.
-Row Layers(const google::protobuf::RepeatedField<double>& values) {
-  if (values.empty()) return nullptr;
-  Row list = Row::array();
-  for (const double value : values) list.push_back(std::isnan(value) ? Row(nullptr) : Row(value));
-  return list;
+std::optional<double> Maybe(bool has, double value) {
+  return has ? std::optional<double>(value) : std::nullopt;
 }
 
-Row AnswerJson(const v1::AnswerRow& row) {
-  const v1::AnswerMetrics& m = row.metrics();
-  const auto maybe = [](bool has, double value) { return has ? Row(value) : Row(nullptr); };
-  Row json;
-  json["sweep_id"] = row.sweep_id();
-  json["model"] = row.model();
-  json["dataset"] = row.dataset();
-  json["regime"] = RegimeText(row.regime());
-  json["press"] = row.press();
-  json["compression_ratio"] = row.compression_ratio();
-  json["passage_id"] = row.passage_id();
-  json["question_id"] = row.question().question_id();
-  json["question"] = row.question().question();
-  json["answer"] = row.answer();
-  json["gold"] = row.question().answer();
-  json["f1"] = m.f1();
-  json["exact"] = m.exact();
-  json["outcome"] = OutcomeText(m.outcome());
-  json["direction"] = row.question().direction();
-  json["answer_type"] = row.question().answer_type();
-  json["question_type"] = row.question().question_type();
-  json["hop"] = row.question().hop();
-  json["ger"] = maybe(m.has_ger(), m.ger());
-  json["ger_layer_mean"] = maybe(m.has_ger_layer_mean(), m.ger_layer_mean());
-  json["eviction_rate"] = row.eviction_rate();
-  json["evicted_share"] = row.evicted_share();
-  json["consensus_mean"] = maybe(m.has_consensus_mean(), m.consensus_mean());
-  json["agreement_max"] = maybe(m.has_agreement_max(), m.agreement_max());
-  json["kept_ratio"] = row.kept_ratio();
-  json["kept_bytes"] = row.kept_bytes();
-  json["full_bytes"] = row.full_bytes();
-  json["context_tokens"] = row.context_tokens();
-  json["generated_tokens"] = row.generated_tokens();
-  json["ended"] = row.ended();
-  json["generated_consensus_mean"] =
-      maybe(m.has_generated_consensus_mean(), m.generated_consensus_mean());
-  json["generated_agreement_max"] =
-      maybe(m.has_generated_agreement_max(), m.generated_agreement_max());
-  json["answer_mass_mean"] = maybe(m.has_answer_mass_mean(), m.answer_mass_mean());
-  json["ger_layer"] = Layers(m.ger_layer());
-  json["consensus_layer"] = Layers(m.consensus_layer());
-  json["agreement_layer"] = Layers(m.agreement_layer());
-  return json;
+// The fields in the order in which columns appear.
+template <typename Row>
+void TellAnswer(const v1::AnswerRow& answer, Row& row) {
+  const v1::AnswerMetrics& m = answer.metrics();
+  const v1::Question& question = answer.question();
+  row.Field("sweep_id", std::string_view(answer.sweep_id()));
+  row.Field("model", std::string_view(answer.model()));
+  row.Field("dataset", std::string_view(answer.dataset()));
+  row.Field("regime", std::string_view(RegimeText(answer.regime())));
+  row.Field("press", std::string_view(answer.press()));
+  row.Field("compression_ratio", answer.compression_ratio());
+  row.Field("passage_id", std::string_view(answer.passage_id()));
+  row.Field("question_id", std::string_view(question.question_id()));
+  row.Field("question", std::string_view(question.question()));
+  row.Field("answer", std::string_view(answer.answer()));
+  row.Field("gold", std::string_view(question.answer()));
+  row.Field("f1", m.f1());
+  row.Field("exact", m.exact());
+  row.Field("outcome", OutcomeText(m.outcome()));
+  row.Field("direction", std::string_view(question.direction()));
+  row.Field("answer_type", std::string_view(question.answer_type()));
+  row.Field("question_type", std::string_view(question.question_type()));
+  row.Field("hop", int64_t{question.hop()});
+  row.Field("ger", Maybe(m.has_ger(), m.ger()));
+  row.Field("ger_layer_mean", Maybe(m.has_ger_layer_mean(), m.ger_layer_mean()));
+  row.Field("eviction_rate", answer.eviction_rate());
+  row.Field("evicted_share", answer.evicted_share());
+  row.Field("consensus_mean", Maybe(m.has_consensus_mean(), m.consensus_mean()));
+  row.Field("agreement_max", Maybe(m.has_agreement_max(), m.agreement_max()));
+  row.Field("kept_ratio", answer.kept_ratio());
+  row.Field("kept_bytes", int64_t{answer.kept_bytes()});
+  row.Field("full_bytes", int64_t{answer.full_bytes()});
+  row.Field("context_tokens", int64_t{answer.context_tokens()});
+  row.Field("generated_tokens", int64_t{answer.generated_tokens()});
+  row.Field("ended", answer.ended());
+  row.Field("generated_consensus_mean",
+            Maybe(m.has_generated_consensus_mean(), m.generated_consensus_mean()));
+  row.Field("generated_agreement_max",
+            Maybe(m.has_generated_agreement_max(), m.generated_agreement_max()));
+  row.Field("answer_mass_mean", Maybe(m.has_answer_mass_mean(), m.answer_mass_mean()));
+  row.Field("ger_layer", m.ger_layer());
+  row.Field("consensus_layer", m.consensus_layer());
+  row.Field("agreement_layer", m.agreement_layer());
 }
 
-Row CellJson(const v1::Cell& cell) {
-  const auto maybe = [](bool has, double value) { return has ? Row(value) : Row(nullptr); };
-  Row json;
-  json["dataset"] = cell.dataset();
-  json["regime"] = RegimeText(cell.regime());
-  json["press"] = cell.press();
-  json["compression_ratio"] = cell.compression_ratio();
-  json["answer_count"] = cell.answer_count();
-  json["f1"] = maybe(cell.has_f1(), cell.f1());
-  json["exact"] = maybe(cell.has_exact(), cell.exact());
-  json["hallucination_rate"] = maybe(cell.has_hallucination_rate(), cell.hallucination_rate());
-  json["unknown_rate"] = maybe(cell.has_unknown_rate(), cell.unknown_rate());
-  json["ger"] = maybe(cell.has_ger(), cell.ger());
-  json["ger_count"] = cell.ger_count();
-  json["ger_layer_mean"] = maybe(cell.has_ger_layer_mean(), cell.ger_layer_mean());
-  json["eviction_rate"] = maybe(cell.has_eviction_rate(), cell.eviction_rate());
-  json["evicted_share"] = maybe(cell.has_evicted_share(), cell.evicted_share());
-  json["consensus_mean"] = maybe(cell.has_consensus_mean(), cell.consensus_mean());
-  json["agreement_max"] = maybe(cell.has_agreement_max(), cell.agreement_max());
-  json["kept_ratio"] = maybe(cell.has_kept_ratio(), cell.kept_ratio());
-  json["consensus_layer"] = Layers(cell.consensus_layer());
-  return json;
+template <typename Row>
+void TellCell(const v1::Cell& cell, Row& row) {
+  row.Field("dataset", std::string_view(cell.dataset()));
+  row.Field("regime", std::string_view(RegimeText(cell.regime())));
+  row.Field("press", std::string_view(cell.press()));
+  row.Field("compression_ratio", cell.compression_ratio());
+  row.Field("answer_count", int64_t{cell.answer_count()});
+  row.Field("f1", Maybe(cell.has_f1(), cell.f1()));
+  row.Field("exact", Maybe(cell.has_exact(), cell.exact()));
+  row.Field("hallucination_rate", Maybe(cell.has_hallucination_rate(), cell.hallucination_rate()));
+  row.Field("unknown_rate", Maybe(cell.has_unknown_rate(), cell.unknown_rate()));
+  row.Field("ger", Maybe(cell.has_ger(), cell.ger()));
+  row.Field("ger_count", int64_t{cell.ger_count()});
+  row.Field("ger_layer_mean", Maybe(cell.has_ger_layer_mean(), cell.ger_layer_mean()));
+  row.Field("eviction_rate", Maybe(cell.has_eviction_rate(), cell.eviction_rate()));
+  row.Field("evicted_share", Maybe(cell.has_evicted_share(), cell.evicted_share()));
+  row.Field("consensus_mean", Maybe(cell.has_consensus_mean(), cell.consensus_mean()));
+  row.Field("agreement_max", Maybe(cell.has_agreement_max(), cell.agreement_max()));
+  row.Field("kept_ratio", Maybe(cell.has_kept_ratio(), cell.kept_ratio()));
+  row.Field("consensus_layer", cell.consensus_layer());
 }
 
-// A CSV field: quoted where it has to be (RFC 4180).
-std::string CsvField(const Row& value) {
-  if (value.is_null()) return "";
-  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    quoted += c;
-    if (c == '"') quoted += '"';
-  }
-  return quoted + '"';
-}
-
-void WriteCsv(const Row& row, bool keys, std::ostream& out) {
-  bool first = true;
-  for (const auto& [key, value] : row.items()) {
-    out << (first ? "" : ",") << (keys ? key : CsvField(value));
-    first = false;
-  }
-  out << "\r\n";
-}
-
-// Writes rows one by one: CSV with a header, or JSON lines. Bytes that are no UTF-8 become U+FFFD.
+// Writes rows one by one: CSV with a header, or JSON lines.
 class RowWriter {
  public:
   RowWriter(bool csv, std::ostream& out) : csv_(csv), out_(out) {}
-  void Write(const Row& row) {
-    if (!csv_) {
-      out_ << row.dump(-1, ' ', false, Row::error_handler_t::replace) << '\n';
-      return;
-    }
-    if (!header_written_) WriteCsv(row, true, out_);
-    header_written_ = true;
-    WriteCsv(row, false, out_);
+
+  void Write(const v1::AnswerRow& answer) {
+    WriteAs([&](auto& row) { TellAnswer(answer, row); });
+  }
+  void Write(const v1::Cell& cell) {
+    WriteAs([&](auto& row) { TellCell(cell, row); });
   }
 
  private:
+  template <typename Tell>
+  void WriteAs(const Tell& tell) {
+    if (!csv_) {
+      tell(json_row_);
+      out_ << json_row_.Take();
+      return;
+    }
+    if (!header_written_) {
+      HeaderRow header;
+      tell(header);
+      out_ << header.Take();
+      header_written_ = true;
+    }
+    tell(csv_row_);
+    out_ << csv_row_.Take();
+  }
+
   bool csv_;
   bool header_written_ = false;
+  CsvRow csv_row_;
+  JsonRow json_row_;
   std::ostream& out_;
 };
 
@@ -166,17 +153,19 @@ absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string
       {"dataset", "regime", "press", "question", "answer", "gold", "outcome", "ratio", "F1", "GER"},
       7);
   RowWriter writer(format == "csv", out);
-  v1::AnswerRow row;
-  while (out.good() && reader->Read(&row)) {
-    if (format != "table") {
-      writer.Write(AnswerJson(row));
-      continue;
+  v1::AnswerRows message;
+  while (out.good() && reader->Read(&message)) {
+    for (const v1::AnswerRow& row : message.rows()) {
+      if (format != "table") {
+        writer.Write(row);
+        continue;
+      }
+      const v1::AnswerMetrics& m = row.metrics();
+      table.AddRow({row.dataset(), RegimeText(row.regime()), row.press(), row.question().question(),
+                    row.answer(), row.question().answer(), std::string(OutcomeText(m.outcome())),
+                    NumberText(row.compression_ratio()), Decimal(m.f1()),
+                    Decimal(Maybe(m.has_ger(), m.ger()))});
     }
-    const v1::AnswerMetrics& m = row.metrics();
-    table.AddRow({row.dataset(), RegimeText(row.regime()), row.press(), row.question().question(),
-                  row.answer(), row.question().answer(), OutcomeText(m.outcome()),
-                  NumberText(row.compression_ratio()), Decimal(m.f1()),
-                  Decimal(m.has_ger() ? std::optional<double>(m.ger()) : std::nullopt)});
   }
   if (!out.good()) context.TryCancel();
   const grpc::Status status = reader->Finish();
@@ -188,7 +177,7 @@ absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string
 absl::Status WriteCells(const std::vector<v1::Cell>& cells, const std::string& format,
                         std::ostream& out) {
   RowWriter writer(format == "csv", out);
-  for (const v1::Cell& cell : cells) writer.Write(CellJson(cell));
+  for (const v1::Cell& cell : cells) writer.Write(cell);
   return Written(out);
 }
 

@@ -311,11 +311,10 @@ v1::UnitStatus ToProto(const UnitRecord& unit, const v1::SweepSpec& spec) {
   return proto;
 }
 
-v1::AnswerRow ToProto(const StoredAnswer& stored, const std::string& sweep_id,
-                      const SweepProtos& protos, const Passage& passage) {
+void Fill(const StoredAnswer& stored, const std::string& sweep_id, const SweepProtos& protos,
+          const v1::Passage& passage, v1::AnswerRow& row) {
   const AnswerRow& answer = stored.answer;
   const CellRow& cell = stored.cell;
-  v1::AnswerRow row;
   row.set_sweep_id(sweep_id);
   row.set_model(protos.check.model().name().empty() ? protos.spec.model()
                                                     : protos.check.model().name());
@@ -323,10 +322,9 @@ v1::AnswerRow ToProto(const StoredAnswer& stored, const std::string& sweep_id,
   row.set_regime(RegimeOfText(stored.slice.regime));
   row.set_press(PressName(protos.spec, answer.place.press));
   row.set_compression_ratio(Ratio(protos.spec, answer.place.ratio));
-  row.set_passage_id(passage.passage_id);
-  const size_t question = static_cast<size_t>(answer.place.question);
-  if (question < passage.questions.size()) {
-    *row.mutable_question() = ToProto(passage.questions[question]);
+  row.set_passage_id(passage.passage_id());
+  if (answer.place.question >= 0 && answer.place.question < passage.questions_size()) {
+    *row.mutable_question() = passage.questions(answer.place.question);
   }
   row.set_answer(answer.answer);
   row.set_generated_tokens(answer.generated_tokens);
@@ -340,17 +338,17 @@ v1::AnswerRow ToProto(const StoredAnswer& stored, const std::string& sweep_id,
   row.set_kept_bytes(cell.kept_bytes);
   row.set_full_bytes(cell.full_bytes);
   row.set_context_tokens(cell.context_tokens);
-  return row;
 }
 
-v1::HeatmapRow ToProto(StoredHeatmap stored, const v1::SweepSpec& spec, const Passage& passage) {
+v1::HeatmapRow ToProto(StoredHeatmap stored, const v1::SweepSpec& spec,
+                       const std::string& passage_id) {
   HeatmapRow& heatmap = stored.heatmap;
   v1::HeatmapRow row;
   row.set_dataset(DatasetName(spec, stored.slice.dataset_ordinal));
   row.set_regime(RegimeOfText(stored.slice.regime));
   row.set_press(PressName(spec, heatmap.place.press));
   row.set_compression_ratio(Ratio(spec, heatmap.place.ratio));
-  row.set_passage_id(passage.passage_id);
+  row.set_passage_id(passage_id);
   v1::Heatmap* proto = row.mutable_heatmap();
   proto->set_passage_index(heatmap.place.passage);
   proto->set_press_index(heatmap.place.press);

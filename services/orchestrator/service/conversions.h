@@ -39,9 +39,11 @@ void Append(const v1::ResultChunk& chunk, UnitResult& result);
 // Without what only the scheduler knows: streams of running units and workers.
 v1::Sweep ToProto(const SweepRecord& sweep, const SweepProtos& protos);
 v1::UnitStatus ToProto(const UnitRecord& unit, const v1::SweepSpec& spec);
-v1::AnswerRow ToProto(const StoredAnswer& stored, const std::string& sweep_id,
-                      const SweepProtos& protos, const Passage& passage);
-v1::HeatmapRow ToProto(StoredHeatmap stored, const v1::SweepSpec& spec, const Passage& passage);
+// `row`: empty; the memory that it keeps is used again.
+void Fill(const StoredAnswer& stored, const std::string& sweep_id, const SweepProtos& protos,
+          const v1::Passage& passage, v1::AnswerRow& row);
+v1::HeatmapRow ToProto(StoredHeatmap stored, const v1::SweepSpec& spec,
+                       const std::string& passage_id);
 void FillMeans(const CellSummary& summary, v1::Cell& cell);
 
 }  // namespace kvscope::orchestrator

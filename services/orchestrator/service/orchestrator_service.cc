@@ -16,6 +16,7 @@ namespace kvscope::orchestrator {
 namespace {
 
 constexpr int64_t kAnswersABatch = 256;
+constexpr size_t kMessageBytes = 256 << 10;  // a message of answers ends with the row that fills it
 
 // Runs `call` on `executor` and answers with its status; too many waiting calls are turned away.
 grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, Executor& executor,
@@ -36,28 +37,34 @@ class RowReader {
  public:
   RowReader(Store& store, std::string sweep) : store_(store), sweep_(std::move(sweep)) {}
 
-  absl::StatusOr<std::vector<v1::AnswerRow>> Answers() {
+  // The next rows, in an empty message; false at the end.
+  absl::StatusOr<bool> Answers(v1::AnswerRows& message) {
     KVSCOPE_RETURN_IF_ERROR(Find());
-    KVSCOPE_ASSIGN_OR_RETURN(const std::vector<StoredAnswer> stored,
-                             store_.ReadAnswers(record_->row, kAnswersABatch, answers_after_));
-    std::vector<v1::AnswerRow> rows;
-    for (const StoredAnswer& answer : stored) {
+    for (size_t bytes = 0; bytes < kMessageBytes; ++next_answer_) {
+      if (next_answer_ == answers_.size()) {
+        KVSCOPE_ASSIGN_OR_RETURN(answers_,
+                                 store_.ReadAnswers(record_->row, kAnswersABatch, answers_after_));
+        next_answer_ = 0;
+        if (answers_.empty()) break;
+      }
+      const StoredAnswer& answer = answers_[next_answer_];
       KVSCOPE_RETURN_IF_ERROR(ReadPassageOf(answer.slice, answer.answer.place.passage));
-      rows.push_back(ToProto(answer, record_->sweep_id, protos_, passage_));
+      v1::AnswerRow& row = *message.add_rows();
+      Fill(answer, record_->sweep_id, protos_, passage_, row);
+      bytes += row.ByteSizeLong();
     }
-    return rows;
+    return message.rows_size() > 0;
   }
 
-  absl::StatusOr<std::vector<v1::HeatmapRow>> Heatmaps() {
+  // As Answers, one row.
+  absl::StatusOr<bool> Heatmap(v1::HeatmapRow& row) {
     KVSCOPE_RETURN_IF_ERROR(Find());
     KVSCOPE_ASSIGN_OR_RETURN(std::optional<StoredHeatmap> stored,
                              store_.ReadHeatmap(record_->row, heatmaps_after_));
-    std::vector<v1::HeatmapRow> rows;
-    if (stored) {
-      KVSCOPE_RETURN_IF_ERROR(ReadPassageOf(stored->slice, stored->heatmap.place.passage));
-      rows.push_back(ToProto(*std::move(stored), protos_.spec, passage_));
-    }
-    return rows;
+    if (!stored) return false;
+    KVSCOPE_RETURN_IF_ERROR(ReadPassageOf(stored->slice, stored->heatmap.place.passage));
+    row = ToProto(*std::move(stored), protos_.spec, passage_.passage_id());
+    return true;
   }
 
  private:
@@ -75,7 +82,8 @@ class RowReader {
     KVSCOPE_ASSIGN_OR_RETURN(const std::vector<StoredPassage> stored,
                              store_.ReadPassages(slice.dataset, position, 1, 1));
     if (stored.empty()) return absl::DataLossError("a passage of the sweep is missing");
-    KVSCOPE_ASSIGN_OR_RETURN(passage_, ReadPassage(stored.front()));
+    KVSCOPE_ASSIGN_OR_RETURN(const Passage passage, ReadPassage(stored.front()));
+    passage_ = ToProto(passage);
     dataset_ = slice.dataset;
     position_ = position;
     return absl::OkStatus();
@@ -86,10 +94,12 @@ class RowReader {
   std::optional<SweepRecord> record_;
   SweepProtos protos_;
   RowCursor answers_after_;
+  std::vector<StoredAnswer> answers_;  // read ahead: those from next_answer_ on are not sent
+  size_t next_answer_ = 0;
   HeatmapCursor heatmaps_after_;
   int64_t dataset_ = -1;
   int64_t position_ = -1;
-  Passage passage_;
+  v1::Passage passage_;
 };
 
 }  // namespace
@@ -159,16 +169,18 @@ grpc::ServerUnaryReactor* OrchestratorService::ListCells(grpc::CallbackServerCon
   });
 }
 
-grpc::ServerWriteReactor<v1::AnswerRow>* OrchestratorService::StreamAnswers(
+grpc::ServerWriteReactor<v1::AnswerRows>* OrchestratorService::StreamAnswers(
     grpc::CallbackServerContext*, const v1::StreamAnswersRequest* request) {
   const auto reader = std::make_shared<RowReader>(desk_.store(), request->sweep());
-  return RowStream<v1::AnswerRow>::Start(desk_.reads(), [reader] { return reader->Answers(); });
+  return RowStream<v1::AnswerRows>::Start(
+      desk_.reads(), [reader](v1::AnswerRows& message) { return reader->Answers(message); });
 }
 
 grpc::ServerWriteReactor<v1::HeatmapRow>* OrchestratorService::StreamHeatmaps(
     grpc::CallbackServerContext*, const v1::StreamHeatmapsRequest* request) {
   const auto reader = std::make_shared<RowReader>(desk_.store(), request->sweep());
-  return RowStream<v1::HeatmapRow>::Start(desk_.reads(), [reader] { return reader->Heatmaps(); });
+  return RowStream<v1::HeatmapRow>::Start(
+      desk_.reads(), [reader](v1::HeatmapRow& row) { return reader->Heatmap(row); });
 }
 
 grpc::ServerUnaryReactor* OrchestratorService::ListUnits(grpc::CallbackServerContext* context,

@@ -36,7 +36,7 @@ class OrchestratorService final : public v1::OrchestratorService::CallbackServic
   grpc::ServerUnaryReactor* ListCells(grpc::CallbackServerContext* context,
                                       const v1::ListCellsRequest* request,
                                       v1::ListCellsResponse* response) override;
-  grpc::ServerWriteReactor<v1::AnswerRow>* StreamAnswers(
+  grpc::ServerWriteReactor<v1::AnswerRows>* StreamAnswers(
       grpc::CallbackServerContext* context, const v1::StreamAnswersRequest* request) override;
   grpc::ServerWriteReactor<v1::HeatmapRow>* StreamHeatmaps(
       grpc::CallbackServerContext* context, const v1::StreamHeatmapsRequest* request) override;

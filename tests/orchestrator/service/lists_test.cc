@@ -107,8 +107,8 @@ TEST_F(Lists, BadPagesAreRefused) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(Lists, AnswersStreamPastOneBatchToASlowClient) {
-  Create(Spec("long", Upload("data", 8, /*questions=*/50)));
+TEST_F(Lists, AnswersStreamPastOneMessageToASlowClient) {
+  Create(Spec("long", Upload("data", 8, /*questions=*/200)));
   ScriptedWorker worker(channel_, "w1");
   worker.Ready();
   worker.AnswerCheck();
@@ -119,13 +119,20 @@ TEST_F(Lists, AnswersStreamPastOneBatchToASlowClient) {
   request.set_sweep("long");
   auto reader = stub_->StreamAnswers(&context, request);
   std::set<std::string> seen;
-  v1::AnswerRow row;
-  while (reader->Read(&row)) {
-    if (seen.size() % 400 == 0) absl::SleepFor(absl::Milliseconds(20));
-    seen.insert(absl::StrCat(row.question().question_id(), row.press(), row.compression_ratio()));
+  int messages = 0, rows = 0;
+  v1::AnswerRows message;
+  for (; reader->Read(&message); ++messages) {
+    absl::SleepFor(absl::Milliseconds(20));
+    EXPECT_LT(message.ByteSizeLong(), 300u << 10);
+    rows += message.rows_size();
+    for (const v1::AnswerRow& row : message.rows()) {
+      seen.insert(absl::StrCat(row.question().question_id(), row.press(), row.compression_ratio()));
+    }
   }
   EXPECT_TRUE(reader->Finish().ok());
-  EXPECT_EQ(seen.size(), 1600u);
+  EXPECT_GT(messages, 1);
+  EXPECT_EQ(rows, 6400);
+  EXPECT_EQ(seen.size(), 6400u);
 }
 
 TEST_F(Lists, AClientMayLeaveAStream) {
@@ -138,10 +145,10 @@ TEST_F(Lists, AClientMayLeaveAStream) {
   v1::StreamAnswersRequest request;
   request.set_sweep("long");
   auto reader = stub_->StreamAnswers(&context, request);
-  v1::AnswerRow row;
-  ASSERT_TRUE(reader->Read(&row));
+  v1::AnswerRows message;
+  ASSERT_TRUE(reader->Read(&message));
   context.TryCancel();
-  while (reader->Read(&row)) {
+  while (reader->Read(&message)) {
   }
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
   EXPECT_EQ(Get("long").state(), v1::Sweep::SUCCEEDED);

@@ -158,8 +158,10 @@ class ServiceTest : public ::testing::Test {
     request.set_sweep(name);
     auto reader = stub_->StreamAnswers(&context, request);
     std::vector<v1::AnswerRow> rows;
-    v1::AnswerRow row;
-    while (reader->Read(&row)) rows.push_back(row);
+    v1::AnswerRows message;
+    while (reader->Read(&message)) {
+      rows.insert(rows.end(), message.rows().begin(), message.rows().end());
+    }
     const grpc::Status status = reader->Finish();
     EXPECT_TRUE(status.ok()) << status.error_message();
     return rows;
