@@ -70,18 +70,7 @@ void AddCell(const v1::Cell& cell, ReportInput& input) {
   row.evicted_share = cell.evicted_share();
   row.kept_ratio = cell.kept_ratio();
   row.consensus_mean = maybe(cell.has_consensus_mean(), cell.consensus_mean());
-  for (int layer = 0; layer < cell.consensus_layer_size(); ++layer) {
-    orchestrator::ReportConsensusRow consensus;
-    consensus.dataset = row.dataset;
-    consensus.regime = row.regime;
-    consensus.press = row.press;
-    consensus.ratio = row.ratio;
-    consensus.layer = layer;
-    consensus.answers = row.answers;
-    const double value = cell.consensus_layer(layer);
-    if (!std::isnan(value)) consensus.consensus = value;
-    input.consensus.push_back(std::move(consensus));
-  }
+  row.consensus_layer.assign(cell.consensus_layer().begin(), cell.consensus_layer().end());
   input.rows.push_back(std::move(row));
 }
 
@@ -123,10 +112,9 @@ absl::Status Report(Options options) {
   if (!status.ok()) return rpc::FromGrpc(status);
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<v1::Cell> cells,
                            FetchCells(session->stub(), sweep.id()));
-  KVSCOPE_ASSIGN_OR_RETURN(const std::string page,
-                           RenderSweepReport(session->stub(), sweep, cells));
+  KVSCOPE_ASSIGN_OR_RETURN(const ReportInput input, ReadReport(session->stub(), sweep, cells));
   std::ofstream out(options.out, std::ios::binary);
-  out << page;
+  orchestrator::WriteReport(input, out);
   out.close();
   if (!out) return absl::ResourceExhaustedError(absl::StrCat("--out: cannot write ", options.out));
   std::cout << std::filesystem::absolute(options.out).string() << '\n';
@@ -135,9 +123,9 @@ absl::Status Report(Options options) {
 
 }  // namespace
 
-absl::StatusOr<std::string> RenderSweepReport(v1::OrchestratorService::Stub& stub,
-                                              const v1::Sweep& sweep,
-                                              const std::vector<v1::Cell>& cells) {
+absl::StatusOr<orchestrator::ReportInput> ReadReport(v1::OrchestratorService::Stub& stub,
+                                                     const v1::Sweep& sweep,
+                                                     const std::vector<v1::Cell>& cells) {
   ReportInput input;
   input.title = sweep.spec().name();
   AddProvenance(sweep, input);
@@ -150,7 +138,7 @@ absl::StatusOr<std::string> RenderSweepReport(v1::OrchestratorService::Stub& stu
   while (reader->Read(&row)) input.survival_maps.push_back(SurvivalMap(row));
   const grpc::Status status = reader->Finish();
   if (!status.ok()) return rpc::FromGrpc(status);
-  return orchestrator::RenderReport(input);
+  return input;
 }
 
 void AddReport(CLI::App& app, Action& action) {

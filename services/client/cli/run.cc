@@ -81,9 +81,10 @@ absl::Status WriteResults(Session& session, const v1::Sweep& sweep, const fs::pa
   }));
   KVSCOPE_RETURN_IF_ERROR(WriteFile(
       directory / "cells.csv", [&](std::ostream& out) { return WriteCells(cells, "csv", out); }));
-  KVSCOPE_ASSIGN_OR_RETURN(const std::string page, RenderSweepReport(session.stub(), sweep, cells));
+  KVSCOPE_ASSIGN_OR_RETURN(const orchestrator::ReportInput input,
+                           ReadReport(session.stub(), sweep, cells));
   return WriteFile(directory / "report.html", [&](std::ostream& out) {
-    out << page;
+    orchestrator::WriteReport(input, out);
     return absl::OkStatus();
   });
 }

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <tuple>
+#include <utility>
 
 namespace kvscope::orchestrator {
 
@@ -11,9 +12,9 @@ std::vector<DegradationCurve> Curves(const std::vector<ReportRow>& rows) {
     curves[{row.dataset, row.regime, row.press}].emplace(row.ratio, row);
   }
   std::vector<DegradationCurve> result;
-  for (const auto& [key, by_ratio] : curves) {
+  for (auto& [key, by_ratio] : curves) {
     DegradationCurve curve{std::get<0>(key), std::get<1>(key), std::get<2>(key), {}};
-    for (const auto& [ratio, row] : by_ratio) curve.rows.push_back(row);
+    for (auto& [ratio, row] : by_ratio) curve.rows.push_back(std::move(row));
     result.push_back(std::move(curve));
   }
   return result;

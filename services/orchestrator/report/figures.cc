@@ -1,6 +1,5 @@
 #include "services/orchestrator/report/figures.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -76,14 +75,6 @@ nlohmann::json FigureSpec(const FigureInfo& figure) {
   if (!spec.is_object()) std::abort();  // our own file, which a test reads
   spec.erase("$schema");
   return spec;
-}
-
-bool HasData(const FigureInfo& figure, const nlohmann::json& rows) {
-  const std::string measure(figure.measure);
-  return std::any_of(rows.begin(), rows.end(), [&measure](const nlohmann::json& row) {
-    const auto value = row.find(measure);
-    return value != row.end() && !value->is_null();
-  });
 }
 
 }  // namespace kvscope::orchestrator

@@ -12,7 +12,7 @@ struct FigureInfo {
   std::string_view title;
   std::string_view caption;  // how to read it
   std::string_view query;    // the spec's `data.name`
-  std::string_view measure;  // the field it draws: a figure of rows without it has no data
+  std::string_view measure;  // the field it draws: where no row has it, the figure has no data
   std::string_view empty;    // why there may be none
 };
 
@@ -22,8 +22,5 @@ extern const FigureInfo kSurvivalMapFigure;
 
 // The spec of a figure, without its `$schema` (the page names no address).
 nlohmann::json FigureSpec(const FigureInfo& figure);
-
-// True if any of `rows` has a value for the figure's measure.
-bool HasData(const FigureInfo& figure, const nlohmann::json& rows);
 
 }  // namespace kvscope::orchestrator

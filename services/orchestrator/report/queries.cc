@@ -18,6 +18,8 @@ constexpr char kUncompressed[] = "uncompressed";
 
 json Nullable(const std::optional<double>& value) { return value ? json(*value) : json(nullptr); }
 
+json Defined(double value) { return std::isnan(value) ? json(nullptr) : json(value); }
+
 std::string Percent(double ratio) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.3g %%", 100 * ratio);
@@ -91,18 +93,30 @@ json KeptByColumn(const ReportSurvivalMap& map, int layer, int first_head, int e
   return kept;
 }
 
-}  // namespace
-
-json CellsQuery(const std::vector<DegradationCurve>& curves) {
-  json rows = json::array();
-  for (const DegradationCurve& curve : curves) {
-    for (const ReportRow& row : curve.rows) rows.push_back(Cell(row));
+// The layers of one row in one panel.
+void TakeLayers(const ReportRow& row, const std::string& group, double panel, const TakeRow& take) {
+  for (size_t layer = 0; layer < row.consensus_layer.size(); ++layer) {
+    const bool agreement = layer < row.agreement_layer.size();
+    take({{"group", group},
+          {"panel", PanelName(panel)},
+          {"press", row.ratio == 0 ? kUncompressed : row.press},
+          {"ratio", row.ratio},
+          {"layer", layer},
+          {"answers", row.answers},
+          {"consensus", Defined(row.consensus_layer[layer])},
+          {"agreement", agreement ? Defined(row.agreement_layer[layer]) : json(nullptr)}});
   }
-  return rows;
 }
 
-json DegradationQuery(const std::vector<DegradationCurve>& curves) {
-  json rows = json::array();
+}  // namespace
+
+void CellsQuery(const std::vector<DegradationCurve>& curves, const TakeRow& take) {
+  for (const DegradationCurve& curve : curves) {
+    for (const ReportRow& row : curve.rows) take(Cell(row));
+  }
+}
+
+void DegradationQuery(const std::vector<DegradationCurve>& curves, const TakeRow& take) {
   for (const DegradationCurve& curve : curves) {
     const ReportRow* full = Uncompressed(curve);
     if (full == nullptr || full->f1 <= 0) continue;
@@ -121,10 +135,9 @@ json DegradationQuery(const std::vector<DegradationCurve>& curves) {
         point["cliff_label"] = label;
         point["cliff_text"] = text;
       }
-      rows.push_back(std::move(point));
+      take(point);
     }
   }
-  return rows;
 }
 
 std::vector<double> PanelRatios(std::vector<double> available) {
@@ -142,29 +155,26 @@ std::vector<double> PanelRatios(std::vector<double> available) {
   return panels;
 }
 
-json ConsensusByLayerQuery(const std::vector<ReportConsensusRow>& rows) {
+void ConsensusByLayerQuery(const std::vector<DegradationCurve>& curves, const TakeRow& take) {
   std::vector<double> ratios;
-  for (const ReportConsensusRow& row : rows) ratios.push_back(row.ratio);
-  const std::vector<double> panels = PanelRatios(std::move(ratios));
-
-  json result = json::array();
-  std::set<std::tuple<std::string, int>> uncompressed;  // every press has the same: drawn once
-  for (const ReportConsensusRow& row : rows) {
-    const std::string group = row.dataset + " \u00B7 " + row.regime;
-    if (row.ratio == 0 && !uncompressed.emplace(group, row.layer).second) continue;
-    for (const double panel : panels) {
-      if (row.ratio != 0 && row.ratio != panel) continue;
-      result.push_back({{"group", group},
-                        {"panel", PanelName(panel)},
-                        {"press", row.ratio == 0 ? kUncompressed : row.press},
-                        {"ratio", row.ratio},
-                        {"layer", row.layer},
-                        {"answers", row.answers},
-                        {"consensus", Nullable(row.consensus)},
-                        {"agreement", Nullable(row.agreement)}});
+  for (const DegradationCurve& curve : curves) {
+    for (const ReportRow& row : curve.rows) {
+      if (!row.consensus_layer.empty()) ratios.push_back(row.ratio);
     }
   }
-  return result;
+  const std::vector<double> panels = PanelRatios(std::move(ratios));
+
+  std::set<std::string> uncompressed;  // every press has the same: drawn once
+  for (const DegradationCurve& curve : curves) {
+    const std::string group = curve.dataset + " \u00B7 " + curve.regime;
+    for (const ReportRow& row : curve.rows) {
+      if (row.consensus_layer.empty()) continue;
+      if (row.ratio == 0 && !uncompressed.insert(group).second) continue;
+      for (const double panel : panels) {
+        if (row.ratio == 0 || row.ratio == panel) TakeLayers(row, group, panel, take);
+      }
+    }
+  }
 }
 
 std::vector<SurvivalFigure> SurvivalFigures(const std::vector<ReportSurvivalMap>& maps) {
@@ -195,8 +205,7 @@ std::vector<SurvivalFigure> SurvivalFigures(const std::vector<ReportSurvivalMap>
   return figures;
 }
 
-json SurvivalRowsQuery(const SurvivalFigure& figure) {
-  json rows = json::array();
+void SurvivalRowsQuery(const SurvivalFigure& figure, const TakeRow& take) {
   for (const ReportSurvivalMap* map : figure.maps) {
     const bool by_layer = int64_t{map->layers} * map->kv_heads > kMaxRows;
     const int heads_in_row = by_layer ? map->kv_heads : 1;
@@ -205,22 +214,21 @@ json SurvivalRowsQuery(const SurvivalFigure& figure) {
       for (int head = 0; head < map->kv_heads; head += heads_in_row) {
         std::string name = "L" + std::to_string(layer);
         if (!by_layer) name += " \u00B7 H" + std::to_string(head);
-        rows.push_back({{"press", map->press},
-                        {"ratio", map->ratio},
-                        {"panel", PanelName(map->ratio)},
-                        {"row", name},
-                        {"row_index", row_index++},
-                        {"kept", KeptByColumn(*map, layer, head, head + heads_in_row)}});
+        take({{"press", map->press},
+              {"ratio", map->ratio},
+              {"panel", PanelName(map->ratio)},
+              {"row", name},
+              {"row_index", row_index++},
+              {"kept", KeptByColumn(*map, layer, head, head + heads_in_row)}});
       }
     }
   }
-  return rows;
 }
 
-json SurvivalColumnsQuery(const SurvivalFigure& figure) {
+void SurvivalColumnsQuery(const SurvivalFigure& figure, const TakeRow& take) {
   const ReportSurvivalMap& map = *figure.maps.front();
   const size_t step = TokensPerColumn(map);
-  json columns = json::array();
+  int column = 0;
   for (size_t first = 0; first < map.tokens.size(); first += step) {
     const size_t end = std::min(first + step, map.tokens.size());
     std::string text;
@@ -229,13 +237,9 @@ json SurvivalColumnsQuery(const SurvivalFigure& figure) {
       text += Visible(map.tokens[t]);
       answer = answer || (!map.answer_tokens.empty() && map.answer_tokens[t]);
     }
-    columns.push_back({{"column", columns.size()},
-                       {"first", first},
-                       {"end", end},
-                       {"text", text},
-                       {"answer", answer}});
+    take(
+        {{"column", column++}, {"first", first}, {"end", end}, {"text", text}, {"answer", answer}});
   }
-  return columns;
 }
 
 }  // namespace kvscope::orchestrator

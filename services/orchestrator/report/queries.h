@@ -1,6 +1,8 @@
-// The named queries that the figures draw: each returns the rows of one `data.name` of a spec.
+// The named queries that the figures draw: each gives the rows of one `data.name` of a spec, one by
+// one, for a document of them all would take gigabytes.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -10,16 +12,18 @@
 
 namespace kvscope::orchestrator {
 
+using TakeRow = std::function<void(const nlohmann::json& row)>;
+
 // "cells": the rows of the results table.
-nlohmann::json CellsQuery(const std::vector<DegradationCurve>& curves);
+void CellsQuery(const std::vector<DegradationCurve>& curves, const TakeRow& take);
 
 // "degradation": the rows with retained_f1 = F1 / uncompressed F1, and the ends of each curve's
 // cliff. Curves without an uncompressed F1 above 0 are left out.
-nlohmann::json DegradationQuery(const std::vector<DegradationCurve>& curves);
+void DegradationQuery(const std::vector<DegradationCurve>& curves, const TakeRow& take);
 
-// "consensus_by_layer": the rows at the ratios nearest to 0.1, 0.5 and 0.9, each in a panel beside
-// the uncompressed cache's where that was run.
-nlohmann::json ConsensusByLayerQuery(const std::vector<ReportConsensusRow>& rows);
+// "consensus_by_layer": a row for each layer at the ratios nearest to 0.1, 0.5 and 0.9, each in a
+// panel beside the uncompressed cache's where that was run.
+void ConsensusByLayerQuery(const std::vector<DegradationCurve>& curves, const TakeRow& take);
 
 // The survival maps of one passage in one regime: what one heat map figure draws.
 struct SurvivalFigure {
@@ -36,8 +40,8 @@ std::vector<SurvivalFigure> SurvivalFigures(const std::vector<ReportSurvivalMap>
 // column. "survival_columns": each column's tokens, their text and whether they belong to the gold
 // answer. Columns are tokens, or bins of neighbours where there are more than 160 tokens; where
 // there are more than 64 (layer, head) rows, a row is the mean over a layer's heads.
-nlohmann::json SurvivalRowsQuery(const SurvivalFigure& figure);
-nlohmann::json SurvivalColumnsQuery(const SurvivalFigure& figure);
+void SurvivalRowsQuery(const SurvivalFigure& figure, const TakeRow& take);
+void SurvivalColumnsQuery(const SurvivalFigure& figure, const TakeRow& take);
 
 // Of `available`, those nearest to 0.1, 0.5 and 0.9 and at most 0.1 away; ascending, each once.
 std::vector<double> PanelRatios(std::vector<double> available);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,18 +28,9 @@ struct ReportRow {
   double evicted_share = 0;
   double kept_ratio = 0;
   std::optional<double> consensus_mean = {};
-};
-
-// Mean consensus and agreement of one layer at one ratio.
-struct ReportConsensusRow {
-  std::string dataset = {};
-  std::string regime = {};
-  std::string press = {};
-  double ratio = 0;
-  int layer = 0;
-  int64_t answers = 0;
-  std::optional<double> consensus = {};
-  std::optional<double> agreement = {};
+  // [layers] means of each layer, NaN where undefined; empty = not captured.
+  std::vector<double> consensus_layer = {};
+  std::vector<double> agreement_layer = {};
 };
 
 // Which tokens of one passage survive at one press and ratio.
@@ -61,14 +53,14 @@ struct ReportInput {
   // What was run, in the order it is shown: ("model", "models/pocket-llama") ...
   std::vector<std::pair<std::string, std::string>> provenance = {};
   std::vector<ReportRow> rows = {};
-  std::vector<ReportConsensusRow> consensus = {};
   std::vector<ReportSurvivalMap> survival_maps = {};
 };
 
-// The whole page, UTF-8: provenance, summary, figures and the table of results.  It fetches
+// Writes the whole page, UTF-8: provenance, summary, figures and the table of results.  It fetches
 // nothing; the figures are drawn by the Vega bundle inside it.  All text is escaped, invalid UTF-8
 // becomes U+FFFD.  A figure without data is replaced by a sentence that says so; a survival map
-// whose bits do not match its shape is left out.  Rows may come in any order.
-std::string RenderReport(const ReportInput& input);
+// whose bits do not match its shape is left out.  Rows may come in any order.  Memory: about that
+// of the input once more; the page itself, hundreds of MB for 10^5 cells, is never held.
+void WriteReport(const ReportInput& input, std::ostream& out);
 
 }  // namespace kvscope::orchestrator

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <random>
+#include <sstream>
+#include <utility>
 
 namespace kvscope::orchestrator {
 namespace {
@@ -96,17 +98,11 @@ ReportInput ExampleInput(const ExampleSize& size) {
     for (const std::string regime : {"agnostic", "aware"}) {
       for (const ExamplePress& press : kPresses) {
         for (const double ratio : kRatios) {
-          input.rows.push_back(Row(dataset, regime, press, ratio, random));
+          ReportRow& row = input.rows.emplace_back(Row(dataset, regime, press, ratio, random));
           for (int layer = 0; layer < size.layers; ++layer) {
             const double depth = static_cast<double>(layer) / size.layers;
-            input.consensus.push_back({.dataset = dataset,
-                                       .regime = regime,
-                                       .press = press.name,
-                                       .ratio = ratio,
-                                       .layer = layer,
-                                       .answers = 520,
-                                       .consensus = 0.3 + 0.5 * depth * (1 - ratio * press.spread),
-                                       .agreement = 0.7 - 0.4 * depth});
+            row.consensus_layer.push_back(0.3 + 0.5 * depth * (1 - ratio * press.spread));
+            row.agreement_layer.push_back(0.7 - 0.4 * depth);
           }
         }
       }
@@ -118,6 +114,12 @@ ReportInput ExampleInput(const ExampleSize& size) {
     }
   }
   return input;
+}
+
+std::string RenderReport(const ReportInput& input) {
+  std::ostringstream page;
+  WriteReport(input, page);
+  return std::move(page).str();
 }
 
 }  // namespace kvscope::orchestrator

@@ -14,4 +14,6 @@ struct ExampleSize {
 
 ReportInput ExampleInput(const ExampleSize& size = {});
 
+std::string RenderReport(const ReportInput& input);
+
 }  // namespace kvscope::orchestrator

@@ -82,13 +82,6 @@ TEST(Figures, EverySpecInTheFolderBelongsToAFigure) {
   }
 }
 
-TEST(Figures, HaveNoDataWithoutTheirMeasure) {
-  const FigureInfo& f1 = Figures()[0];
-  EXPECT_FALSE(HasData(f1, json::array()));
-  EXPECT_FALSE(HasData(f1, json::parse(R"([{"f1":null},{"other":1}])")));
-  EXPECT_TRUE(HasData(f1, json::parse(R"([{"f1":null},{"f1":0}])")));
-}
-
 TEST(EmbeddedFile, IsTheWholeBundle) {
   EXPECT_EQ(EmbeddedFile("vega.js").size(), 501599u);
   EXPECT_EQ(EmbeddedFile("vega-lite.js").size(), 267999u);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace kvscope::orchestrator {
@@ -31,8 +32,16 @@ ReportSurvivalMap Map(double ratio, int layers, int kv_heads, int tokens,
           .bits = std::move(bits)};
 }
 
+// All rows of a query.
+template <typename Input>
+json Rows(void (*query)(const Input&, const TakeRow&), const Input& input) {
+  json rows = json::array();
+  query(input, [&rows](const json& row) { rows.push_back(row); });
+  return rows;
+}
+
 TEST(CellsQuery, UndefinedIsNull) {
-  const json rows = CellsQuery(Curves({Row(0.5, 0.25)}));
+  const json rows = Rows(CellsQuery, Curves({Row(0.5, 0.25)}));
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0]["f1"], 0.25);
   EXPECT_TRUE(rows[0]["ger"].is_null());
@@ -40,7 +49,7 @@ TEST(CellsQuery, UndefinedIsNull) {
 }
 
 TEST(DegradationQuery, MarksBothEndsOfTheCliff) {
-  const json rows = DegradationQuery(Curves({Row(0, 0.8), Row(0.5, 0.6), Row(0.6, 0.2)}));
+  const json rows = Rows(DegradationQuery, Curves({Row(0, 0.8), Row(0.5, 0.6), Row(0.6, 0.2)}));
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows[1]["retained_f1"], 0.6 / 0.8);
   EXPECT_EQ(rows[0]["cliff"], false);
@@ -53,8 +62,8 @@ TEST(DegradationQuery, MarksBothEndsOfTheCliff) {
 }
 
 TEST(DegradationQuery, LeavesOutCurvesWithoutAnUncompressedF1) {
-  EXPECT_THAT(DegradationQuery(Curves({Row(0.1, 0.8), Row(0.5, 0.6)})), IsEmpty());
-  EXPECT_THAT(DegradationQuery(Curves({Row(0, 0.0), Row(0.5, 0.0)})), IsEmpty());
+  EXPECT_THAT(Rows(DegradationQuery, Curves({Row(0.1, 0.8), Row(0.5, 0.6)})), IsEmpty());
+  EXPECT_THAT(Rows(DegradationQuery, Curves({Row(0, 0.0), Row(0.5, 0.0)})), IsEmpty());
 }
 
 TEST(PanelRatios, TakesTheNearest) {
@@ -65,21 +74,16 @@ TEST(PanelRatios, TakesTheNearest) {
 }
 
 TEST(ConsensusByLayerQuery, PutsTheUncompressedCacheIntoEveryPanelOnce) {
-  std::vector<ReportConsensusRow> rows;
+  std::vector<ReportRow> input;
   for (const char* press : {"p", "q"}) {
     for (const double ratio : {0.0, 0.1, 0.3, 0.9}) {
-      rows.push_back({.dataset = "d",
-                      .regime = "r",
-                      .press = press,
-                      .ratio = ratio,
-                      .layer = 0,
-                      .answers = 1,
-                      .consensus = 0.5,
-                      .agreement = {}});
+      ReportRow& row = input.emplace_back(Row(ratio, 0.5));
+      row.press = press;
+      row.consensus_layer = {0.5};
     }
   }
   std::vector<std::string> panels_and_presses;
-  for (const json& row : ConsensusByLayerQuery(rows)) {
+  for (const json& row : Rows(ConsensusByLayerQuery, Curves(input))) {
     panels_and_presses.push_back(row["panel"].get<std::string>() + " " +
                                  row["press"].get<std::string>());
   }
@@ -88,11 +92,24 @@ TEST(ConsensusByLayerQuery, PutsTheUncompressedCacheIntoEveryPanelOnce) {
                           "10 % removed p", "90 % removed p", "10 % removed q", "90 % removed q"));
 }
 
+TEST(ConsensusByLayerQuery, UndefinedLayersAreNull) {
+  ReportRow row = Row(0.5, 0.5);
+  row.consensus_layer = {0.25, std::nan("")};
+  row.agreement_layer = {std::nan(""), 0.75};
+  const json rows = Rows(ConsensusByLayerQuery, Curves({row, Row(0.9, 0.5)}));
+  ASSERT_EQ(rows.size(), 2u);  // none of the row that has no layers
+  EXPECT_EQ(rows[0]["consensus"], 0.25);
+  EXPECT_TRUE(rows[0]["agreement"].is_null());
+  EXPECT_EQ(rows[1]["layer"], 1);
+  EXPECT_TRUE(rows[1]["consensus"].is_null());
+  EXPECT_EQ(rows[1]["agreement"], 0.75);
+}
+
 TEST(SurvivalRows, ReadsTheKeepBits) {
   const std::vector<ReportSurvivalMap> maps = {Map(0.5, 1, 2, 9, {0b101, 0b1, 0b10, 0b0})};
   const std::vector<SurvivalFigure> figures = SurvivalFigures(maps);
   ASSERT_THAT(figures, SizeIs(1));
-  const json rows = SurvivalRowsQuery(figures[0]);
+  const json rows = Rows(SurvivalRowsQuery, figures[0]);
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0]["row"], "L0 \u00B7 H0");
   EXPECT_EQ(rows[0]["kept"], json({1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0}));
@@ -106,7 +123,8 @@ TEST(SurvivalRows, BinsLongContextsAndManyHeads) {
   }
   const std::vector<ReportSurvivalMap> maps = {Map(0.5, 40, 2, 320, bits)};
   const std::vector<SurvivalFigure> figures = SurvivalFigures(maps);
-  const json rows = SurvivalRowsQuery(figures[0]), columns = SurvivalColumnsQuery(figures[0]);
+  const json rows = Rows(SurvivalRowsQuery, figures[0]);
+  const json columns = Rows(SurvivalColumnsQuery, figures[0]);
   ASSERT_EQ(rows.size(), 40u);
   EXPECT_EQ(rows[39]["row"], "L39");
   EXPECT_EQ(rows[39]["kept"].size(), 160u);
@@ -122,7 +140,7 @@ TEST(SurvivalColumns, MarkAnswersAndShowLineBreaks) {
   map.tokens = {" a", "\n", "b"};
   map.answer_tokens = {false, false, true};
   const std::vector<ReportSurvivalMap> maps = {map};
-  const json columns = SurvivalColumnsQuery(SurvivalFigures(maps)[0]);
+  const json columns = Rows(SurvivalColumnsQuery, SurvivalFigures(maps)[0]);
   EXPECT_EQ(columns[1]["text"], "\u21B5");
   EXPECT_EQ(columns[1]["answer"], false);
   EXPECT_EQ(columns[2]["answer"], true);

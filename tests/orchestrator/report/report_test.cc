@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -125,7 +126,6 @@ TEST(Report, EscapesTextFromData) {
   input.title = evil;
   input.provenance.push_back({evil, evil});
   for (ReportRow& row : input.rows) row.press = row.dataset = row.regime = evil;
-  for (ReportConsensusRow& row : input.consensus) row.press = row.dataset = evil;
   for (ReportSurvivalMap& map : input.survival_maps) {
     map.press = map.passage_id = evil;
     for (std::string& token : map.tokens) token = evil;
@@ -149,8 +149,10 @@ TEST(Report, AnEmptySweepSaysSo) {
 
 TEST(Report, AFigureWithoutItsMeasureSaysWhy) {
   ReportInput input = ExampleInput();
-  for (ReportRow& row : input.rows) row.ger = row.consensus_mean = std::nullopt;
-  input.consensus.clear();
+  for (ReportRow& row : input.rows) {
+    row.ger = row.consensus_mean = std::nullopt;
+    for (double& layer : row.consensus_layer) layer = std::nan("");
+  }
   const std::string page = RenderReport(input);
   EXPECT_THAT(page, HasSubstr("No data: no gold answer of this sweep occurs in its context"));
   EXPECT_THAT(page, HasSubstr("No data: no attention was captured"));
