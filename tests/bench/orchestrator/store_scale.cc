@@ -102,8 +102,8 @@ json RunWorkers(const Options& options, const std::string& store, const fs::path
 // Only what is ours: the folder may be the user's.
 void Remove(const fs::path& dir) {
   for (const char* name :
-       {"store.db", "store.db-wal", "store.db-shm", "store.db.lock", "answers.csv",
-        "answers.csv.log", "cells.csv", "cells.csv.log", "report.html", "report.out",
+       {"store.db", "store.db-wal", "store.db-shm", "store.db.lock", "answers.csv.log",
+        "answers.jsonl.log", "cells.csv.log", "cells.jsonl.log", "report.html", "report.out",
         "report.out.log", "orchestrator.log", "port"}) {
     fs::remove(dir / name);
   }
@@ -141,7 +141,8 @@ void PrintTable(const json& all) {
     PrintLine("fill: time", fill["seconds"], "s", "");
     PrintLine("fill: peak memory", fill["peak_mib"], "MiB", "< 512");
   }
-  for (const char* name : {"results answers", "results cells", "report"}) {
+  for (const char* name : {"results answers csv", "results answers jsonl", "results cells csv",
+                           "results cells jsonl", "report"}) {
     if (!all[name].is_null()) PrintRun(name, all[name]);
   }
   if (const json& work = all["workers"]; !work.is_null()) {
@@ -170,8 +171,10 @@ int Main(const Options& options) {
   json all = {{"cells", options.grid.cells()},
               {"answers", options.grid.answers()},
               {"fill", nullptr},
-              {"results answers", nullptr},
-              {"results cells", nullptr},
+              {"results answers csv", nullptr},
+              {"results answers jsonl", nullptr},
+              {"results cells csv", nullptr},
+              {"results cells jsonl", nullptr},
               {"report", nullptr},
               {"workers", nullptr}};
   if (wanted("fill")) {
@@ -180,12 +183,16 @@ int Main(const Options& options) {
   }
   const std::string kvscope = Program("kvscope");
   if (wanted("results")) {
-    all["results answers"] = RunProgram({kvscope, "results", kFilledSweep, "--store", store,
-                                         "--level", "answers", "--format", "csv"},
-                                        dir / "answers.csv");
-    all["results cells"] = RunProgram(
-        {kvscope, "results", kFilledSweep, "--store", store, "--level", "cells", "--format", "csv"},
-        dir / "cells.csv");
+    for (const std::string level : {"answers", "cells"}) {
+      for (const std::string format : {"csv", "jsonl"}) {
+        const fs::path output = dir / (level + "." + format);
+        all["results " + level + " " + format] =
+            RunProgram({kvscope, "results", kFilledSweep, "--store", store, "--level", level,
+                        "--format", format},
+                       output);
+        if (!options.keep) fs::remove(output);  // gigabytes
+      }
+    }
   }
   if (wanted("report")) {
     const fs::path page = dir / "report.html";
