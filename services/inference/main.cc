@@ -16,9 +16,11 @@
 #include "services/rpc/process.h"
 #include "services/rpc/server.h"
 #include "services/rpc/telemetry.h"
+#include "services/short_waits.h"
 
 int main(int argc, char** argv) {
   using namespace kvscope;  // NOLINT: a main of one screen
+  RestartWithShortWaits(argv);
   rpc::BlockSignals();
   CLI::App app("Computes what the orchestrator leases to it.", "kvscope-inference");
   rpc::ServiceFlags flags;

@@ -118,7 +118,11 @@ DIAGRAM = {
         "metrics",
     ],
 }
-EVERYWHERE = {"services/status_macros.h", "services/version.h"}
+EVERYWHERE = {
+    "services/short_waits.h",
+    "services/status_macros.h",
+    "services/version.h",
+}
 RPC_FOLDERS = re.compile(
     r"^services/(rpc|embed|client|[a-z]+/service)(/|$)|^services/[a-z]+/main\.cc$"
 )

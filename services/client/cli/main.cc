@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "services/client/cli/command.h"
+#include "services/short_waits.h"
 #include "services/version.h"
 
 namespace kvscope::cli {
@@ -66,4 +67,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace kvscope::cli
 
-int main(int argc, char** argv) { return kvscope::cli::Main(argc, argv); }
+int main(int argc, char** argv) {
+  kvscope::RestartWithShortWaits(argv);
+  return kvscope::cli::Main(argc, argv);
+}

@@ -2,15 +2,12 @@
 // utilisation of prefill and of the grid's steps against the best product measured in the same run,
 // and the bandwidth of decoding one stream against the machine's copy speed.
 //
-//   model_speed [--shape qwen-0.5b|llama-1b] [--dtype bfloat16|float32] [--tokens 1000]
-//               [--question 30] [--answer 8] [--questions 10] [--part
-//               products|prefill|grid|decode]... [--runs 3] [--machine measure|skip]
-//
-// With `--machine skip` the machine is not measured, and no shares of it are printed.
+//   model_speed --shape llama-1b --part prefill --part decode        (--help lists the options)
 //
 // FLOPs counted are those of the arithmetic bound: two a weight and token, four a query head,
 // dimension and token that the row may see; the products with the vocabulary only where a token is
 // chosen. It asserts nothing.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -27,6 +24,7 @@
 #include "services/inference/models/load.h"
 #include "services/inference/models/rope.h"
 #include "services/inference/ops/backends.h"
+#include "services/short_waits.h"
 #include "tests/bench/engine/machine.h"
 
 namespace kvscope::inference {
@@ -168,13 +166,17 @@ struct Options {
   std::string shape = "qwen-0.5b", dtype = "bfloat16";
   int tokens = 1000, question = 30, answer = 8, questions = 10, runs = 3;
   std::vector<std::string> parts;
-  bool measure_machine = true;
+  std::string machine = "measure";
 };
 
-// Ends a line with what share of `whole` this is; 0: not measured.
+// FLOP/s of its best product; bytes a second of reading, and of copying, read and written together.
+struct Machine {
+  double peak = 0, copy = 0, read = 0;  // 0: not measured
+};
+
+// Goes on in a line with what share of `whole` this is; 0: not measured.
 void PrintShare(double part, double whole, const char* name) {
   if (whole > 0) std::printf(", %.1f%% of the %s", 100 * part / whole, name);
-  std::printf("\n");
 }
 
 PrefillResult RunPrefill(const LoadedModel& model, std::span<const int32_t> ids,
@@ -196,7 +198,7 @@ void RunStreams(const LoadedModel& model, const KvCache& context, std::span<cons
   if (!DecodeStreams(*model.decoder, context, batch, workspace).ok()) std::abort();
 }
 
-void MeasurePrefill(const LoadedModel& model, const Options& options, double peak) {
+void MeasurePrefill(const LoadedModel& model, const Options& options, const Machine& machine) {
   Workspace workspace(*model.ops, model.config);
   const std::vector<int32_t> ids = RandomIds(options.tokens, model.config.vocab_size, 1);
   const double seconds =
@@ -205,10 +207,11 @@ void MeasurePrefill(const LoadedModel& model, const Options& options, double pea
       options.tokens * RowFlops(model.config, options.tokens / 2.0) + LogitFlops(model.config);
   std::printf("prefill of %d tokens: %.3f s, %.0f GFLOP/s", options.tokens, seconds,
               flops / seconds / 1e9);
-  PrintShare(flops / seconds, peak, "product's peak");
+  PrintShare(flops / seconds, machine.peak, "product's peak");
+  std::printf("\n");
 }
 
-void MeasureGrid(const LoadedModel& model, const Options& options, double peak) {
+void MeasureGrid(const LoadedModel& model, const Options& options, const Machine& machine) {
   const ModelConfig& config = model.config;
   Workspace workspace(*model.ops, config);
   const std::vector<int32_t> ids = RandomIds(options.tokens, config.vocab_size, 1);
@@ -243,7 +246,8 @@ void MeasureGrid(const LoadedModel& model, const Options& options, double peak) 
     std::printf(
         "grid of %zu streams, %d question and %d answer tokens over %d: %.3f s, %.0f GFLOP/s",
         streams.size(), options.question, answer, options.tokens, seconds, flops / seconds / 1e9);
-    PrintShare(flops / seconds, peak, "product's peak");
+    PrintShare(flops / seconds, machine.peak, "product's peak");
+    std::printf("\n");
   }
 }
 
@@ -271,7 +275,7 @@ void MeasureProducts(const LoadedModel& model, const Options& options) {
   }
 }
 
-void MeasureDecode(const LoadedModel& model, const Options& options, double copy_bytes_per_s) {
+void MeasureDecode(const LoadedModel& model, const Options& options, const Machine& machine) {
   const ModelConfig& config = model.config;
   Workspace workspace(*model.ops, config);
   const std::vector<int32_t> ids = RandomIds(options.tokens, config.vocab_size, 1);
@@ -289,44 +293,58 @@ void MeasureDecode(const LoadedModel& model, const Options& options, double copy
           options.tokens;
   std::printf("decode of one stream over %d: %.2f tokens/s, %.1f GB/s", options.tokens,
               answer / seconds, bytes * answer / seconds / 1e9);
-  PrintShare(bytes * answer / seconds, copy_bytes_per_s, "copy speed");
+  PrintShare(bytes * answer / seconds, machine.copy / 2, "bytes that a copy moves");
+  PrintShare(bytes * answer / seconds, machine.read, "read speed");
+  std::printf("\n");
 }
 
 int Main(int argc, char** argv) {
   Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string flag = argv[i], value = argv[i + 1];
-    if (flag == "--shape") options.shape = value;
-    if (flag == "--dtype") options.dtype = value;
-    if (flag == "--tokens") options.tokens = std::stoi(value);
-    if (flag == "--question") options.question = std::stoi(value);
-    if (flag == "--answer") options.answer = std::stoi(value);
-    if (flag == "--questions") options.questions = std::stoi(value);
-    if (flag == "--runs") options.runs = std::stoi(value);
-    if (flag == "--part") options.parts.push_back(value);
-    if (flag == "--machine") options.measure_machine = value != "skip";
-  }
+  CLI::App app("What share of the machine the engine reaches on random weights of real shapes");
+  app.option_defaults()->always_capture_default();
+  app.add_option("--shape", options.shape, "of the model")
+      ->check(CLI::IsMember({"qwen-0.5b", "llama-1b", "pocket"}));
+  app.add_option("--dtype", options.dtype, "of weights and products")
+      ->check(CLI::IsMember({"bfloat16", "float32"}));
+  app.add_option("--tokens", options.tokens, "of the context")->check(CLI::Range(1, 131000));
+  app.add_option("--questions", options.questions, "of the grid")->check(CLI::Range(1, 1000));
+  app.add_option("--question", options.question, "tokens of a question")
+      ->check(CLI::Range(2, 1000));
+  app.add_option("--answer", options.answer, "tokens of an answer")->check(CLI::Range(1, 1000));
+  app.add_option("--runs", options.runs, "of which the fastest counts")->check(CLI::Range(1, 100));
+  app.add_option("--part", options.parts, "what to measure; all unless given")
+      ->check(CLI::IsMember({"products", "prefill", "grid", "decode"}))
+      ->take_all();
+  app.add_option("--machine", options.machine, "skip: no shares of the machine are printed")
+      ->check(CLI::IsMember({"measure", "skip"}));
+  app.footer("Example:\n  model_speed --shape llama-1b --part prefill --part decode");
+  CLI11_PARSE(app, argc, argv);
+
   const auto wanted = [&](const char* part) {
     return options.parts.empty() ||
            std::find(options.parts.begin(), options.parts.end(), part) != options.parts.end();
   };
   const DType compute = options.dtype == "bfloat16" ? DType::kBFloat16 : DType::kFloat32;
-  double peak = 0, copy = 0;
-  if (options.measure_machine) {
-    peak = bench::ProductPeak(compute == DType::kBFloat16);
-    copy = bench::CopySpeed();
+  Machine machine;
+  if (options.machine == "measure") {
+    machine = {.peak = bench::ProductPeak(compute == DType::kBFloat16),
+               .copy = bench::CopySpeed(),
+               .read = bench::ReadSpeed()};
     std::printf("machine: best product %.0f GFLOP/s in %s, copy %.1f GB/s, read %.1f GB/s\n",
-                peak / 1e9, options.dtype.c_str(), copy / 1e9, bench::ReadSpeed() / 1e9);
+                machine.peak / 1e9, options.dtype.c_str(), machine.copy / 1e9, machine.read / 1e9);
   }
   const LoadedModel model = RandomModel(Shape(options.shape), compute);
   if (wanted("products")) MeasureProducts(model, options);
-  if (wanted("prefill")) MeasurePrefill(model, options, peak);
-  if (wanted("grid")) MeasureGrid(model, options, peak);
-  if (wanted("decode")) MeasureDecode(model, options, copy);
+  if (wanted("prefill")) MeasurePrefill(model, options, machine);
+  if (wanted("grid")) MeasureGrid(model, options, machine);
+  if (wanted("decode")) MeasureDecode(model, options, machine);
   return 0;
 }
 
 }  // namespace
 }  // namespace kvscope::inference
 
-int main(int argc, char** argv) { return kvscope::inference::Main(argc, argv); }
+int main(int argc, char** argv) {
+  kvscope::RestartWithShortWaits(argv);
+  return kvscope::inference::Main(argc, argv);
+}
