@@ -12,12 +12,12 @@ namespace kvscope {
 // its environment; libgomp reads that only before main. Returns in the new one, where the
 // environment already says how to wait (GOMP_SPINCOUNT or OMP_WAIT_POLICY), or if it cannot.
 //
-// By itself libgomp spins for some 20 ms before a waiting thread sleeps. When anything else wants
-// the cores, the spinning thread holds the one that the awaited thread needs, product after
-// product. The count here spins for about 50 us, longer than the gap between two products.
+// By itself libgomp spins for about 5 ms before a waiting thread sleeps. When anything else wants
+// the cores, the spinning thread holds the one that the awaited thread needs, product after product.
+// The count here spins for about 100 us, longer than the gap between two products.
 inline void RestartWithShortWaits(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
-  if (setenv("GOMP_SPINCOUNT", "1000", 0) == 0) execv("/proc/self/exe", argv);
+  if (setenv("GOMP_SPINCOUNT", "3000", 0) == 0) execv("/proc/self/exe", argv);
 }
 
 }  // namespace kvscope
