@@ -13,7 +13,7 @@ namespace kvscope {
 // environment already says how to wait (GOMP_SPINCOUNT or OMP_WAIT_POLICY), or if it cannot.
 //
 // By itself libgomp spins for about 5 ms before a waiting thread sleeps. When anything else wants
-// the cores, the spinning thread holds the one that the awaited thread needs, product after product.
+// the cores, the spinning thread holds the one that the awaited thread needs, product by product.
 // The count here spins for about 100 us, longer than the gap between two products.
 inline void RestartWithShortWaits(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
