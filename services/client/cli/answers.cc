@@ -98,7 +98,7 @@ void TellCell(const v1::Cell& cell, Row& row) {
   row.Field("consensus_layer", cell.consensus_layer());
 }
 
-// Writes rows one by one: CSV with a header, or JSON lines.
+// Rows as text: CSV with a header, or JSON lines. They reach the stream in blocks.
 class RowWriter {
  public:
   RowWriter(bool csv, std::ostream& out) : csv_(csv), out_(out) {}
@@ -109,29 +109,32 @@ class RowWriter {
   void Write(const v1::Cell& cell) {
     WriteAs([&](auto& row) { TellCell(cell, row); });
   }
+  void Flush() {
+    out_ << text_;
+    text_.clear();
+  }
 
  private:
+  static constexpr size_t kBlockBytes = 1 << 19;
+
   template <typename Tell>
   void WriteAs(const Tell& tell) {
-    if (!csv_) {
-      tell(json_row_);
-      out_ << json_row_.Take();
-      return;
-    }
-    if (!header_written_) {
-      HeaderRow header;
-      tell(header);
-      out_ << header.Take();
-      header_written_ = true;
-    }
-    tell(csv_row_);
-    out_ << csv_row_.Take();
+    if (csv_ && !header_written_) TellTo<HeaderRow>(tell);
+    header_written_ = true;
+    csv_ ? TellTo<CsvRow>(tell) : TellTo<JsonRow>(tell);
+    if (text_.size() >= kBlockBytes) Flush();
+  }
+
+  template <typename Row, typename Tell>
+  void TellTo(const Tell& tell) {
+    Row row(text_);
+    tell(row);
+    row.End();
   }
 
   bool csv_;
   bool header_written_ = false;
-  CsvRow csv_row_;
-  JsonRow json_row_;
+  std::string text_;
   std::ostream& out_;
 };
 
@@ -167,6 +170,7 @@ absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string
                     Decimal(Maybe(m.has_ger(), m.ger()))});
     }
   }
+  writer.Flush();
   if (!out.good()) context.TryCancel();
   const grpc::Status status = reader->Finish();
   if (out.good() && !status.ok()) return rpc::FromGrpc(status);
@@ -178,6 +182,7 @@ absl::Status WriteCells(const std::vector<v1::Cell>& cells, const std::string& f
                         std::ostream& out) {
   RowWriter writer(format == "csv", out);
   for (const v1::Cell& cell : cells) writer.Write(cell);
+  writer.Flush();
   return Written(out);
 }
 

@@ -10,9 +10,9 @@
 
 namespace kvscope::cli {
 
-// Streams all answers of a sweep to `out`, one row at a time, in the order unit, passage, press,
-// ratio, question. format: "table" (the main columns), "csv" or "jsonl". Undefined values are empty
-// in CSV and null in JSON; per-layer lists are JSON lists.
+// Streams all answers of a sweep to `out`, a message of them at a time, in the order unit, passage,
+// press, ratio, question. format: "table" (the main columns), "csv" or "jsonl". Undefined values
+// are empty in CSV and null in JSON; per-layer lists are JSON lists.
 absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string& sweep,
                           const std::string& format, std::ostream& out);
 

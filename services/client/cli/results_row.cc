@@ -53,12 +53,8 @@ void AppendNumber(double value, std::string& text) {
 }
 
 void CsvRow::Next() {
-  if (!taken_) {
-    text_ += ',';
-    return;
-  }
-  text_.clear();
-  taken_ = false;
+  if (!first_) text_ += ',';
+  first_ = false;
 }
 
 void CsvRow::Field(std::string_view, std::string_view value) {
@@ -99,16 +95,14 @@ void CsvRow::Field(std::string_view, const LayerList& values) {
   text_ += quote;
 }
 
-std::string_view CsvRow::Take() {
+void CsvRow::End() {
   text_ += "\r\n";
-  taken_ = true;
-  return text_;
+  first_ = true;
 }
 
 void JsonRow::Next(std::string_view key) {
-  if (taken_) text_.clear();
-  text_ += taken_ ? "{\"" : ",\"";
-  taken_ = false;
+  text_ += first_ ? "{\"" : ",\"";
+  first_ = false;
   text_ += key;
   text_ += "\":";
 }
@@ -146,10 +140,9 @@ void JsonRow::Field(std::string_view key, const LayerList& values) {
   }
 }
 
-std::string_view JsonRow::Take() {
+void JsonRow::End() {
   text_ += "}\n";
-  taken_ = true;
-  return text_;
+  first_ = true;
 }
 
 }  // namespace kvscope::cli

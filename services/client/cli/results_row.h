@@ -1,6 +1,7 @@
 // One row of results as text, without building a document: a sweep may have millions of them.
 //
-// A row is told to a sink field by field: HeaderRow takes the keys, CsvRow and JsonRow the values.
+// A row is told to a sink field by field, then ended: HeaderRow takes the keys, CsvRow and JsonRow
+// the values. Sinks append to a text, row after row, which is the caller's to write and clear.
 // Undefined values are empty in CSV and null in JSON; per-layer lists are JSON lists, with null
 // for NaN.
 #pragma once
@@ -23,48 +24,52 @@ void AppendNumber(double value, std::string& text);
 
 class HeaderRow {
  public:
+  explicit HeaderRow(std::string& text) : text_(text) {}
   template <typename Value>
   void Field(std::string_view key, const Value&) {
-    if (!text_.empty()) text_ += ',';
+    if (!first_) text_ += ',';
+    first_ = false;
     text_ += key;
   }
-  std::string Take() { return text_ + "\r\n"; }
+  void End() { text_ += "\r\n"; }
 
  private:
-  std::string text_;
+  std::string& text_;
+  bool first_ = true;
 };
 
 class CsvRow {  // RFC 4180
  public:
+  explicit CsvRow(std::string& text) : text_(text) {}
   void Field(std::string_view key, std::string_view value);
   void Field(std::string_view key, double value);
   void Field(std::string_view key, int64_t value);
   void Field(std::string_view key, bool value);
   void Field(std::string_view key, const std::optional<double>& value);
   void Field(std::string_view key, const LayerList& values);
-  // The row with its line's end, valid until the next one is begun by the next Field.
-  std::string_view Take();
+  void End();
 
  private:
   void Next();
-  std::string text_;
-  bool taken_ = true;
+  std::string& text_;
+  bool first_ = true;
 };
 
 class JsonRow {  // JSON lines; bytes that are no UTF-8 become U+FFFD
  public:
+  explicit JsonRow(std::string& text) : text_(text) {}
   void Field(std::string_view key, std::string_view value);
   void Field(std::string_view key, double value);
   void Field(std::string_view key, int64_t value);
   void Field(std::string_view key, bool value);
   void Field(std::string_view key, const std::optional<double>& value);
   void Field(std::string_view key, const LayerList& values);
-  std::string_view Take();  // as CsvRow's
+  void End();
 
  private:
   void Next(std::string_view key);
-  std::string text_;
-  bool taken_ = true;
+  std::string& text_;
+  bool first_ = true;
 };
 
 }  // namespace kvscope::cli
