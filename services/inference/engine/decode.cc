@@ -11,6 +11,8 @@
 namespace kvscope::inference {
 namespace {
 
+constexpr size_t kLogitRows = 256;  // rows whose logits are held at once
+
 // The keep sets as Grid reads them: for each layer u64 [sets, kv_heads, words].
 std::vector<Tensor> UploadKeepSets(Ops& ops, std::span<const KeepSet> sets) {
   const KeepSet& first = sets.front();
@@ -214,15 +216,16 @@ class Wave {
   }
 
   void TakeTokens() {
-    const Tensor logits = decoder_.Logits(ws_.x, choosing_rows_, ws_);
+    const auto vocab = static_cast<size_t>(decoder_.config().vocab_size);
     std::vector<int32_t> chosen(choosing_rows_.size());
-    ops_.Argmax(logits, chosen);
-    std::vector<float> host;
-    if (batch_.with_logits) {
-      host.resize(static_cast<size_t>(logits.size()));
-      ops_.ToHost(logits, host.data());
+    std::vector<float> host(batch_.with_logits ? chosen.size() * vocab : 0);
+    for (size_t begin = 0; begin < chosen.size(); begin += kLogitRows) {
+      const size_t count = std::min(kLogitRows, chosen.size() - begin);
+      const Tensor logits =
+          decoder_.Logits(ws_.x, std::span(choosing_rows_).subspan(begin, count), ws_);
+      ops_.Argmax(logits, std::span(chosen).subspan(begin, count));
+      if (batch_.with_logits) ops_.ToHost(logits, host.data() + begin * vocab);
     }
-    const auto vocab = static_cast<ptrdiff_t>(decoder_.config().vocab_size);
     for (size_t i = 0; i < chosen.size(); ++i) {
       const size_t slot = choosing_slots_[i];
       DecodedStream& decoded = decoded_[slot];
@@ -232,8 +235,8 @@ class Wave {
       decoded.tokens.push_back(chosen[i]);
       if (streams_[slot].span >= 0) decoded.rows.push_back(std::move(watched_[i]));
       if (batch_.with_logits) {
-        const auto begin = host.begin() + static_cast<ptrdiff_t>(i) * vocab;
-        decoded.logits.insert(decoded.logits.end(), begin, begin + vocab);
+        const float* row = host.data() + i * vocab;
+        decoded.logits.insert(decoded.logits.end(), row, row + vocab);
       }
       decoded.ended =
           std::binary_search(batch_.end_tokens.begin(), batch_.end_tokens.end(), chosen[i]);
@@ -285,6 +288,7 @@ absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,
   size_t longest = 0;
   for (const Stream& stream : batch.streams) {
     KVSCOPE_CHECK(!stream.suffix.empty(), "a stream needs a token to start with");
+    KVSCOPE_CHECK(stream.draft < &stream - batch.streams.data(), "a draft is an earlier stream");
     longest = std::max(longest, stream.suffix.size());
   }
   const int64_t capacity = static_cast<int64_t>(longest) + batch.max_new_tokens - 1;

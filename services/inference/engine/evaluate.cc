@@ -97,9 +97,10 @@ class TaskRun {
     if (hooks_.cancelled && hooks_.cancelled()) return absl::CancelledError("evaluation cancelled");
 
     GridScores scores(grid_.presses, state_.info.layers, state_.info.kv_heads, tokens);
-    KVSCOPE_ASSIGN_OR_RETURN(const KvCache cache,
-                             PrefillAndScore(*state_.model, task_.context.ids,
-                                             compresses ? &scores : nullptr, *state_.workspace));
+    KVSCOPE_ASSIGN_OR_RETURN(
+        const KvCache cache,
+        PrefillAndScore(*state_.model, task_.context.ids, compresses ? &scores : nullptr,
+                        *state_.workspace, hooks_.cancelled));
     KVSCOPE_ASSIGN_OR_RETURN(GridKeepSets sets, CutKeepSets(grid_.presses, grid_.ratios, scores));
     PassageRecord record;
     record.context_ids = task_.context.ids;

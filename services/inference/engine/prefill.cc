@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/status_macros.h"
 
 namespace kvscope::inference {
 namespace {
@@ -49,7 +50,7 @@ class Run {
     std::iota(positions_.begin(), positions_.end(), 0);
   }
 
-  PrefillResult Go() {
+  absl::StatusOr<PrefillResult> Go() {
     const ModelConfig& config = model_.config;
     result_.cache =
         KvCache::Context(ops_, config.layers, config.kv_heads, tokens_, config.head_dim);
@@ -59,7 +60,7 @@ class Run {
     model_.decoder->Embed(request_.ids, residual_);
     for (int layer = 0; layer < config.layers; ++layer) {
       if (request_.hidden) result_.hidden.push_back(HostCopy(ops_, residual_));
-      Layer(layer);
+      KVSCOPE_RETURN_IF_ERROR(Layer(layer));
       if (request_.sink) Show(layer);
     }
     if (request_.hidden) {
@@ -72,11 +73,18 @@ class Run {
   }
 
  private:
-  void Layer(int layer) {
-    // What follows the last layer's cache is for the logits alone.
-    const bool finish = layer + 1 < model_.config.layers ||
-                        request_.logits != LogitsWanted::kNone || request_.hidden ||
-                        request_.attention;
+  // Which rows go on when a layer's keys and values are stored. After the last layer's only those
+  // are of use that somebody asked for.
+  enum class Finish { kAll, kLastRow, kNone };
+  Finish Finishing(int layer) const {
+    if (layer + 1 < model_.config.layers || request_.hidden || request_.attention ||
+        request_.logits == LogitsWanted::kAll) {
+      return Finish::kAll;
+    }
+    return request_.logits == LogitsWanted::kLast ? Finish::kLastRow : Finish::kNone;
+  }
+
+  absl::Status Layer(int layer) {
     Tensor weights;  // of all rows at once
     if (request_.attention) {
       weights = AllocateHost(DType::kFloat32, {model_.config.q_heads, tokens_, tokens_});
@@ -84,12 +92,16 @@ class Run {
     }
     const int64_t block = request_.attention ? tokens_ : kBlockRows;
     for (int64_t first = 0; first < tokens_; first += block) {
-      Block(layer, first, std::min(block, tokens_ - first), finish, weights);
+      if (request_.cancelled && request_.cancelled()) {
+        return absl::CancelledError("prefill cancelled");
+      }
+      Block(layer, first, std::min(block, tokens_ - first), weights);
     }
+    return absl::OkStatus();
   }
 
   // Rows [first, first + count) of a layer; those before them have passed.
-  void Block(int layer, int64_t first, int64_t count, bool finish, const Tensor& weights) {
+  void Block(int layer, int64_t first, int64_t count, const Tensor& weights) {
     const Tensor &keys = result_.cache.keys(layer), &values = result_.cache.values(layer);
     const auto rows = [&](const std::vector<int32_t>& all) {
       return std::span(all).subspan(static_cast<size_t>(first), static_cast<size_t>(count));
@@ -99,7 +111,14 @@ class Run {
     model_.decoder->Qkv(layer, rows(positions_), ws_);
     ops_.StoreKv(ws_.k, rows(slots_), rows(positions_), keys);
     ops_.StoreKv(ws_.v, rows(slots_), rows(positions_), values);
-    if (!finish) return;
+    const Finish finish = Finishing(layer);
+    if (finish == Finish::kNone) return;
+    if (finish == Finish::kLastRow) {
+      if (first + count < tokens_) return;
+      const auto last = static_cast<int32_t>(count - 1);
+      ws_.Select({&last, 1});
+      first = tokens_ - 1;
+    }
     ops_.CausalAttention(ws_.q, keys, values, first, ws_.attention, weights);
     model_.decoder->Finish(layer, ws_);
   }
@@ -136,13 +155,16 @@ class Run {
 
   void Logits() {
     if (request_.logits == LogitsWanted::kNone) return;
-    const int64_t first = request_.logits == LogitsWanted::kAll ? 0 : tokens_ - 1;
-    result_.logits = AllocateHost(DType::kFloat32, {tokens_ - first, model_.config.vocab_size});
-    for (int64_t begin = first; begin < tokens_; begin += kLogitRows) {
-      const int64_t count = std::min(kLogitRows, tokens_ - begin);
-      const std::span<const int32_t> rows(positions_.data() + begin, static_cast<size_t>(count));
-      ops_.ToHost(model_.decoder->Logits(residual_, rows, ws_),
-                  result_.logits.Slice(begin - first, count).data());
+    const bool alone = Finishing(model_.config.layers - 1) == Finish::kLastRow;
+    const Tensor x = alone ? ws_.x : residual_;
+    const int64_t first = request_.logits == LogitsWanted::kAll ? 0 : x.dim(0) - 1;
+    const int64_t count = x.dim(0) - first;
+    result_.logits = AllocateHost(DType::kFloat32, {count, model_.config.vocab_size});
+    for (int64_t begin = 0; begin < count; begin += kLogitRows) {
+      const int64_t piece = std::min(kLogitRows, count - begin);
+      const std::span<const int32_t> rows(positions_.data() + first + begin,
+                                          static_cast<size_t>(piece));
+      ops_.ToHost(model_.decoder->Logits(x, rows, ws_), result_.logits.Slice(begin, piece).data());
     }
   }
 

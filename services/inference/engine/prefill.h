@@ -1,7 +1,8 @@
 // Prefill: one pass over a prompt that fills its KV cache and shows every layer to its readers.
 //
-// A layer runs in blocks of rows, so that activations do not grow with the prompt: what does are
-// the cache, the residual stream and, where a reader wants them, two layers' queries.
+// A layer runs in blocks of rows, so that its activations do not grow with the prompt. What does:
+// the cache, the residual stream, a backend's working copy of one layer's keys and, where a reader
+// wants them, two layers' queries.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@
 
 namespace kvscope::inference {
 
-// Called once a layer, in order and one at a time, on another thread while the next layer runs; the
-// view ends with the call.
+// Called once a layer, in order and one at a time, on a thread of its own while the next layer runs
+// on the backend's; the view ends with the call.
 using LayerSink = std::function<void(const LayerView&)>;
 
 enum class LogitsWanted { kNone, kLast, kAll };
@@ -29,7 +30,8 @@ struct PrefillRequest {
   LayerSink sink;  // may be empty
   LogitsWanted logits = LogitsWanted::kNone;
   bool hidden = false;
-  bool attention = false;  // O(tokens²) memory a layer
+  bool attention = false;           // O(tokens²) memory a layer
+  std::function<bool()> cancelled;  // asked before every block; may be empty
 };
 
 // Tensors are host float32; those that were not asked for are empty.
@@ -43,7 +45,7 @@ struct PrefillResult {
 
 // `workspace` is scratch memory of this model, reused from prompt to prompt. Errors:
 // InvalidArgument for an empty prompt, more tokens than the model has positions, or an id outside
-// the vocabulary.
+// the vocabulary; Cancelled.
 absl::StatusOr<PrefillResult> Prefill(const LoadedModel& model, const PrefillRequest& request,
                                       Workspace& workspace);
 

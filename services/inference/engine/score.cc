@@ -40,9 +40,11 @@ void GridScores::ScoreLayerOnce(const LayerView& layer) {
 }
 
 absl::StatusOr<KvCache> PrefillAndScore(const LoadedModel& model, std::span<const int32_t> ids,
-                                        GridScores* scores, Workspace& workspace) {
+                                        GridScores* scores, Workspace& workspace,
+                                        const std::function<bool()>& cancelled) {
   PrefillRequest request;
   request.ids = ids;
+  request.cancelled = cancelled;
   if (scores != nullptr) {
     request.needs = scores->needs();
     request.sink = [scores](const LayerView& layer) { scores->ScoreLayerOnce(layer); };

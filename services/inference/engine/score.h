@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,7 @@ class GridScores {
 // The cache of a context. `scores`, where given, are filled layer by layer as prefill goes by.
 // Errors: as Prefill.
 absl::StatusOr<KvCache> PrefillAndScore(const LoadedModel& model, std::span<const int32_t> ids,
-                                        GridScores* scores, Workspace& workspace);
+                                        GridScores* scores, Workspace& workspace,
+                                        const std::function<bool()>& cancelled = {});
 
 }  // namespace kvscope::inference

@@ -9,7 +9,7 @@ Tensor Workspace::View(Tensor& memory, std::vector<int64_t> shape) {
   int64_t size = 1;
   for (const int64_t dim : shape) size *= dim;
   if (memory.empty() || memory.size() < size) {
-    memory = Tensor();  // freed before its successor is made
+    memory = Tensor();  // freed before its successor is made, unless a view is left
     memory = ops_.Allocate(DType::kFloat32, {size});
   }
   return memory.Reshaped(std::move(shape));
@@ -30,6 +30,7 @@ void Workspace::Borrow(const Tensor& borrowed_x, const Tensor& borrowed_q) {
 void Workspace::ResizeParts(int64_t rows) {
   if (rows == rows_) return;
   rows_ = rows;
+  q = k = v = attention = normed = fused = act = proj = Tensor();
   const int64_t piece = std::min(rows, kPieceRows);
   const int64_t q_heads = config_.q_heads, kv_heads = config_.kv_heads, dim = config_.head_dim;
   const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
@@ -54,8 +55,12 @@ void Workspace::Select(std::span<const int32_t> rows) {
   Resize(count);
 }
 
-Tensor Workspace::Residual(int64_t count) { return View(residual_, {count, config_.hidden_size}); }
+Tensor Workspace::Residual(int64_t count) {
+  x = Tensor();  // it may be borrowed from here
+  return View(residual_, {count, config_.hidden_size});
+}
 Tensor Workspace::Queries(int64_t count) {
+  q_before_rope = Tensor();
   return View(queries_, {count, config_.q_heads, config_.head_dim});
 }
 Tensor Workspace::Hidden(int64_t count) { return View(hidden_, {count, config_.hidden_size}); }

@@ -9,7 +9,7 @@
 
 namespace kvscope::inference {
 
-// Tensors are prefix views of memory that only grows, in the backend's memory; float32.
+// Tensors are views in the backend's memory, which is kept from step to step; float32.
 class Workspace {
  public:
   // Rows of the widest parts (norms, fused products, MLP), which run in pieces of so many rows.

@@ -107,7 +107,8 @@ class Ops {
   // Prefill: out[rows, q_heads, head_dim]; row r stands at position first + r and sees cache
   // positions 0 .. first + r. scale = 1/sqrt(head_dim). k, v: [kv_heads, capacity, head_dim].
   // weights: empty, or host float32 [q_heads, rows, first + rows] to fill (for `inspect forward
-  // --attention` only: everything else never holds [tokens, tokens]).
+  // --attention` only: everything else never holds [tokens, tokens]); out may then differ in its
+  // last bits.
   virtual void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first,
                                const Tensor& out, const Tensor& weights) = 0;
   // out[rows, q_heads, head_dim]

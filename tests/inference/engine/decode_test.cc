@@ -125,10 +125,24 @@ TEST_F(Decode, SharedPrefixesChangeNothing) {
   }
 }
 
-// Streams in waves of one, so that the answers of the first are there when the others begin. A
-// draft may be right (the same question through the same keep set), right at first, or wrong.
+// One question through keep sets that lack ever more, in waves of one, so that the full run's
+// answer is there when the others begin. It is theirs too, at first, or not at all.
 TEST_F(Decode, DraftsChangeNothingButTheNumberOfSteps) {
-  streams_.push_back(streams_[2]);
+  const ModelConfig& config = model_->config;
+  sets_ = {KeepSet::Everything(config.layers, config.kv_heads, kContextTokens)};
+  for (int lacking = 0; lacking < kContextTokens; lacking += 6) {
+    KeepSet& set = sets_.emplace_back(config.layers, config.kv_heads, kContextTokens);
+    for (int layer = 0; layer < config.layers; ++layer) {
+      for (int head = 0; head < config.kv_heads; ++head) {
+        for (int t = lacking; t < kContextTokens; ++t) set.Keep(layer, head, t);
+      }
+    }
+  }
+  streams_.clear();
+  for (size_t set = 0; set < sets_.size(); ++set) {
+    streams_.push_back({.set = set, .suffix = suffixes_[2], .span = 0});
+  }
+  batch_.sets = sets_;
   batch_.streams = streams_;
   batch_.max_new_tokens = 9;
   batch_.max_suffix_bytes = 1;
@@ -137,32 +151,64 @@ TEST_F(Decode, DraftsChangeNothingButTheNumberOfSteps) {
     ++steps;
     return false;
   };
-  const std::vector<DecodedStream> expected = Run();
-  EXPECT_EQ(steps, 7u * 9u);
+  std::vector<size_t> ended;
+  batch_.stream_ended = [&](size_t stream) { ended.push_back(stream); };
+  const std::vector<DecodedStream> plain = Run();
+  EXPECT_EQ(steps, 9 * streams_.size());
+  // Steps of a stream whose draft agrees with its first `common` tokens: one of `rows` tokens where
+  // all guesses are right, up to the first wrong one else.
+  const auto common = [&](size_t s) {
+    const auto differ =
+        std::mismatch(plain[s].tokens.begin(), plain[s].tokens.end(), plain[0].tokens.begin());
+    return differ.first - plain[s].tokens.begin();
+  };
+  std::vector<ptrdiff_t> agreeing;
+  for (size_t s = 1; s < streams_.size(); ++s) agreeing.push_back(common(s));
+  EXPECT_THAT(agreeing, testing::Contains(9)) << "a draft that is right";
+  EXPECT_THAT(agreeing, testing::Contains(testing::AllOf(testing::Gt(0), testing::Lt(8))))
+      << "a guess that is wrong";
 
-  for (size_t s = 3; s < streams_.size(); ++s) streams_[s].draft = static_cast<int>(s) - 3;
-  streams_.back().draft = 2;
-  for (const auto& [draft_rows, saved] : {std::pair<size_t, size_t>{8, 7}, {4, 6}, {1, 0}}) {
-    batch_.draft_rows = draft_rows;
-    batch_.streams = std::span(streams_).first(6);
+  for (Stream& stream : std::span(streams_).subspan(1)) stream.draft = 0;
+  for (const int32_t end : {-1, plain[0].tokens[5]}) {
+    SCOPED_TRACE(end);
+    batch_.end_tokens = std::span(&end, 1);
+    batch_.draft_rows = 1;
+    ended.clear();
     steps = 0;
-    Run();
-    const size_t others = steps;
-    batch_.streams = streams_;
-    steps = 0;
-    const std::vector<DecodedStream> decoded = Run();
-    EXPECT_EQ(steps - others, 9 - saved) << draft_rows << " rows";
-    for (size_t s = 0; s < expected.size(); ++s) {
-      EXPECT_EQ(decoded[s].tokens, expected[s].tokens) << s;
-      EXPECT_THAT(decoded[s].logits, Pointwise(FloatNear(1e-3f), expected[s].logits)) << s;
-      ASSERT_THAT(decoded[s].rows, SizeIs(9)) << s;
-      for (size_t row = 0; row < 9; ++row) {
-        EXPECT_EQ(decoded[s].rows[row].top_tokens, expected[s].rows[row].top_tokens);
-        EXPECT_THAT(decoded[s].rows[row].answer_mass,
-                    Pointwise(FloatNear(1e-4f), expected[s].rows[row].answer_mass));
+    const std::vector<DecodedStream> expected = Run();
+    const std::vector<size_t> expected_ended = ended;
+    const size_t expected_steps = steps;
+    EXPECT_THAT(expected_ended, SizeIs(streams_.size()));
+    for (const size_t draft_rows : {2, 4, 8}) {
+      batch_.draft_rows = draft_rows;
+      ended.clear();
+      steps = 0;
+      const std::vector<DecodedStream> decoded = Run();
+      EXPECT_LT(steps, expected_steps) << draft_rows;
+      EXPECT_EQ(ended, expected_ended);
+      for (size_t s = 0; s < expected.size(); ++s) {
+        EXPECT_EQ(decoded[s].tokens, expected[s].tokens) << s;
+        EXPECT_EQ(decoded[s].ended, expected[s].ended) << s;
+        EXPECT_THAT(decoded[s].logits, Pointwise(FloatNear(1e-3f), expected[s].logits)) << s;
+        ASSERT_EQ(decoded[s].rows.size(), expected[s].rows.size()) << s;
+        for (size_t row = 0; row < expected[s].rows.size(); ++row) {
+          EXPECT_EQ(decoded[s].rows[row].top_tokens, expected[s].rows[row].top_tokens);
+          EXPECT_THAT(decoded[s].rows[row].answer_mass,
+                      Pointwise(FloatNear(1e-4f), expected[s].rows[row].answer_mass));
+        }
       }
     }
   }
+  // A right draft of nine tokens: the question's step takes one, the next one the other eight.
+  batch_.end_tokens = {};
+  batch_.draft_rows = 8;
+  const size_t right =
+      1 + static_cast<size_t>(std::find(agreeing.begin(), agreeing.end(), 9) - agreeing.begin());
+  const std::vector<Stream> two = {streams_[0], streams_[right]};
+  batch_.streams = two;
+  steps = 0;
+  Run();
+  EXPECT_EQ(steps, 9u + 2u);
 }
 
 TEST_F(Decode, KeepSetsMatter) {

@@ -1,10 +1,12 @@
 #include "services/inference/engine/prefill.h"
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <memory>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -100,8 +102,10 @@ TEST_P(PrefillTest, ShowsEveryLayerToTheSink) {
   EXPECT_TRUE(result->hidden.empty());
 }
 
+// More than a block, so that threads share the work.
 TEST_P(PrefillTest, RepeatsItselfBitForBit) {
-  const std::vector<int32_t> ids = {3, 1, 4, 1, 5, 9, 2, 6};
+  std::vector<int32_t> ids;
+  for (int t = 0; t < Workspace::kPieceRows + 30; ++t) ids.push_back(t * 31 % 512);
   std::vector<float> logits[2];
   for (int i = 0; i < 2; ++i) {
     PrefillRequest request;
@@ -115,22 +119,53 @@ TEST_P(PrefillTest, RepeatsItselfBitForBit) {
   EXPECT_EQ(logits[0], logits[1]);
 }
 
+TEST_P(PrefillTest, StopsWhenCancelled) {
+  const std::vector<int32_t> ids = {3, 1, 4, 1, 5};
+  int asked = 0, shown = 0;
+  PrefillRequest request;
+  request.ids = ids;
+  request.sink = [&](const LayerView&) { ++shown; };
+  request.cancelled = [&] { return ++asked == 3; };  // before the third layer
+  EXPECT_EQ(Prefill(*model_, request, *workspace_).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(shown, 2);
+}
+
+// The last row alone goes through the end of the last layer if nothing else is asked for.
+TEST_P(PrefillTest, TheLastRowsLogitsAreThoseOfAllRows) {
+  std::vector<int32_t> ids;
+  for (int t = 0; t < Workspace::kPieceRows + 30; ++t) ids.push_back(t * 31 % 512);
+  std::vector<float> logits[2];
+  for (const bool all : {false, true}) {
+    PrefillRequest request;
+    request.ids = ids;
+    request.logits = all ? LogitsWanted::kAll : LogitsWanted::kLast;
+    const auto result = Prefill(*model_, request, *workspace_);
+    ASSERT_TRUE(result.ok()) << result.status();
+    ASSERT_EQ(result->logits.size(), (all ? static_cast<int64_t>(ids.size()) : 1) * 512);
+    const float* end = result->logits.f32() + result->logits.size();
+    logits[all].assign(end - 512, end);
+  }
+  EXPECT_THAT(logits[0], testing::Pointwise(testing::FloatNear(1e-4f), logits[1]));
+}
+
 // A prompt longer than a block passes in several; where attention is asked for it passes at once.
 // Both show the sink the same queries and keys and give the same logits.
 TEST_P(PrefillTest, BlocksEqualTheWhole) {
   const int tokens = static_cast<int>(Workspace::kPieceRows) + 70;
   std::vector<int32_t> ids;
   for (int t = 0; t < tokens; ++t) ids.push_back(t * 37 % 512);
-  std::vector<float> queries[2], keys[2], logits[2];
+  std::vector<float> queries[2], keys[2], logits[2];  // queries and keys of all layers
   for (const bool whole : {false, true}) {
     PrefillRequest request;
     request.ids = ids;
     request.needs = {.keys = true, .queries = true};
     request.sink = [&](const LayerView& view) {
-      if (view.layer + 1 < view.layers) return;
-      queries[whole].assign(view.queries_data,
-                            view.queries_data + tokens * view.q_heads * view.head_dim);
-      keys[whole].assign(view.keys_data, view.keys_data + tokens * view.kv_heads * view.head_dim);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the next layer is under way
+      const auto append = [&](std::vector<float>& to, const float* from, int heads) {
+        to.insert(to.end(), from, from + tokens * heads * view.head_dim);
+      };
+      append(queries[whole], view.queries_data, view.q_heads);
+      append(keys[whole], view.keys_data, view.kv_heads);
     };
     request.logits = LogitsWanted::kLast;
     request.attention = whole;

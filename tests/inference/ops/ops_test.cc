@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -213,8 +214,23 @@ TEST_P(OpsTest, CausalRowsDoNotDependOnLaterOnes) {
   }
 }
 
-// A prompt in blocks has the same bits as the whole prompt, weights included.
+// A prompt in blocks has the same bits as the whole prompt ...
 TEST_P(OpsTest, CausalBlocksEqualTheWhole) {
+  const int64_t tokens = 1300, heads = 4, dim = 16;
+  const Tensor q = random_.Normals({tokens, heads, dim}), k = random_.Normals({2, tokens, dim});
+  const Tensor v = random_.Normals({2, tokens, dim});
+  const Tensor whole = other_.New({tokens, heads, dim}), out = other_.New({tokens, heads, dim});
+  const Tensor device_q = other_.Put(q), device_k = other_.Put(k), device_v = other_.Put(v);
+  other_.ops().CausalAttention(device_q, device_k, device_v, 0, whole, Tensor());
+  for (const auto& [first, rows] : {std::pair<int64_t, int64_t>{0, 500}, {500, 524}, {1024, 276}}) {
+    other_.ops().CausalAttention(device_q.Slice(first, rows), device_k, device_v, first,
+                                 out.Slice(first, rows), Tensor());
+  }
+  EXPECT_EQ(other_.Get(out), other_.Get(whole));
+}
+
+// ... and the same weights.
+TEST_P(OpsTest, WeightsOfCausalBlocksEqualTheWhole) {
   const int64_t tokens = 150, heads = 4, dim = 32;
   const Tensor q = random_.Normals({tokens, heads, dim}), k = random_.Normals({2, tokens, dim});
   const Tensor v = random_.Normals({2, tokens, dim});
@@ -242,9 +258,9 @@ TEST_P(OpsTest, CausalBlocksEqualTheWhole) {
 }
 
 TEST_P(OpsTest, EqualCallsGiveEqualBits) {
-  const Tensor x = random_.Normals({37, 96}), weight = random_.Normals({64, 96});
+  const Tensor x = random_.Normals({137, 96}), weight = random_.Normals({256, 96});
   const auto packed = other_.ops().Pack(weight, Tensor(), DType::kFloat32);
-  const Tensor y = other_.New({37, 64}), again = other_.New({37, 64});
+  const Tensor y = other_.New({137, 256}), again = other_.New({137, 256});
   other_.ops().Linear(*packed, other_.Put(x), y);
   other_.ops().Linear(*packed, other_.Put(x), again);
   EXPECT_EQ(other_.Get(y), other_.Get(again));
@@ -252,18 +268,23 @@ TEST_P(OpsTest, EqualCallsGiveEqualBits) {
 
 // One thread and several differ by noise at most, and each repeats itself.
 TEST_P(OpsTest, AnyNumberOfThreads) {
-  const Tensor q = random_.Normals({90, 4, 32}), k = random_.Normals({2, 90, 32});
-  const Tensor v = random_.Normals({2, 90, 32}), weight = random_.Normals({64, 128});
-  std::vector<float> results[3];
+  const Tensor q = random_.Normals({300, 4, 32}), k = random_.Normals({2, 300, 32});
+  const Tensor v = random_.Normals({2, 300, 32}), weight = random_.Normals({512, 128});
+  std::vector<float> results[3];  // of enough work for threads to share
   for (const int threads : {1, 2, 3}) {
     std::thread([&, threads] {  // the setting is the thread's own
       SetComputeThreads(threads);
       Bench bench(GetParam());
-      const Tensor out = bench.New({90, 4, 32}), y = bench.New({90, 64});
-      bench.ops().CausalAttention(bench.Put(q), bench.Put(k), bench.Put(v), 0, out, Tensor());
+      const Tensor out = bench.New({300, 4, 32}), y = bench.New({300, 512});
       const auto packed = bench.ops().Pack(weight, Tensor(), DType::kFloat32);
-      bench.ops().Linear(*packed, out.Reshaped({90, 128}), y);
-      results[threads - 1] = bench.Get(y);
+      for (const bool again : {false, true}) {
+        bench.ops().CausalAttention(bench.Put(q), bench.Put(k), bench.Put(v), 0, out, Tensor());
+        bench.ops().Linear(*packed, out.Reshaped({300, 128}), y);
+        const std::vector<float> before = std::exchange(results[threads - 1], bench.Get(y));
+        if (again) {
+          EXPECT_EQ(results[threads - 1], before) << threads << " threads";
+        }
+      }
     })
         .join();
   }

@@ -1,4 +1,5 @@
-// Matrix products of the cpu backend, by oneDNN. This folder's linear.cc alone speaks its API.
+// Matrix products of the cpu backend, by oneDNN or by our own kernels (panels.h), whichever is the
+// faster. This folder's linear.cc alone speaks oneDNN's API.
 #pragma once
 
 #include <memory>
@@ -7,8 +8,8 @@
 
 namespace kvscope::inference::cpu {
 
-// Keeps one oneDNN primitive for each (rows, in, out, dtype) and the padded copies they need. Rows
-// are rounded up to a few sizes, so that few primitives are made as a batch shrinks.
+// Keeps a oneDNN primitive for each size, dtype and number of threads, and the padded copies they
+// need. Rows are rounded up to a few sizes, so that few primitives are made as a batch shrinks.
 class LinearEngine {
  public:
   LinearEngine();

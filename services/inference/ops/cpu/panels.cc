@@ -54,7 +54,9 @@ void PanelRows(const float* a, int64_t lda, const float* b, float* c, int64_t ld
 // sums[R, 64] of one panel; x: [R, inputs].
 template <int R>
 void NarrowPanel(const float* x, const WeightPanels& weights, const float* panel, float* sums) {
-  constexpr int kVectors = R * kPanelVectors <= 16 ? kPanelVectors : 16 / R;  // at a time
+  // At a time: as many as leave about 16 sums, a divisor of the panel's.
+  constexpr int kVectors = std::min<int>(kPanelVectors, std::bit_floor(16u / R));
+  static_assert(kPanelVectors % kVectors == 0);
   const int64_t inputs = weights.inputs;
   for (int first = 0; first < kPanelVectors; first += kVectors) {
     Vec sum[R][kVectors] = {};
