@@ -81,6 +81,13 @@ class Dimensions:
         attention = self.hidden * self.head_dim * (heads + self.q_heads)
         return self.layers * (attention + 3 * self.hidden * self.inner)
 
+    @property
+    def last_layer_rest(self):
+        """What of layer_weights a token needs only if another is chosen after it: all of the last
+        layer but its keys and values."""
+        kv = 2 * self.hidden * self.head_dim * self.kv_heads
+        return self.layer_weights // self.layers - kv
+
 
 def dimensions(model_dir):
     config = json.loads((model_dir / "config.json").read_text())

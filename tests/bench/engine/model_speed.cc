@@ -5,8 +5,8 @@
 //   model_speed --shape llama-1b --part prefill --part decode        (--help lists the options)
 //
 // FLOPs counted are those of the arithmetic bound: two a weight and token, four a query head,
-// dimension and token that the row may see; the products with the vocabulary only where a token is
-// chosen. It asserts nothing.
+// dimension and token that the row may see; the end of the last layer and the vocabulary only where
+// a token is chosen. It asserts nothing.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -122,6 +122,12 @@ double RowFlops(const ModelConfig& config, double tokens) {
   return 2 * LayerWeightCount(config) +
          4.0 * config.layers * config.q_heads * config.head_dim * tokens;
 }
+// What of those a row saves after which no token is chosen: the last layer's but its keys and
+// values.
+double LastLayerFlops(const ModelConfig& config, double tokens) {
+  const double kv = 2.0 * config.hidden_size * config.kv_heads * config.head_dim;
+  return RowFlops(config, tokens) / config.layers - 2 * kv;
+}
 double LogitFlops(const ModelConfig& config) {
   return 2.0 * config.hidden_size * config.vocab_size;
 }
@@ -203,8 +209,10 @@ void MeasurePrefill(const LoadedModel& model, const Options& options, const Mach
   const std::vector<int32_t> ids = RandomIds(options.tokens, model.config.vocab_size, 1);
   const double seconds =
       BestSeconds(options.runs, [&] { RunPrefill(model, ids, LogitsWanted::kLast, workspace); });
-  const double flops =
-      options.tokens * RowFlops(model.config, options.tokens / 2.0) + LogitFlops(model.config);
+  const double seen = options.tokens / 2.0;
+  const double flops = options.tokens * RowFlops(model.config, seen) -
+                       (options.tokens - 1) * LastLayerFlops(model.config, seen) +
+                       LogitFlops(model.config);
   std::printf("prefill of %d tokens: %.3f s, %.0f GFLOP/s", options.tokens, seconds,
               flops / seconds / 1e9);
   PrintShare(flops / seconds, machine.peak, "product's peak");
@@ -243,6 +251,8 @@ void MeasureGrid(const LoadedModel& model, const Options& options, const Machine
     flops += options.questions * rows *
              (static_cast<double>(sets.size()) * RowFlops(config, own) +
               (RowFlops(config, kept * options.tokens) - RowFlops(config, 0)));
+    flops -= static_cast<double>(streams.size()) * (options.question - 1) *
+             LastLayerFlops(config, own + kept / static_cast<double>(sets.size()) * options.tokens);
     std::printf(
         "grid of %zu streams, %d question and %d answer tokens over %d: %.3f s, %.0f GFLOP/s",
         streams.size(), options.question, answer, options.tokens, seconds, flops / seconds / 1e9);
