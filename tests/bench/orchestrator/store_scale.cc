@@ -102,9 +102,10 @@ json RunWorkers(const Options& options, const std::string& store, const fs::path
 // Only what is ours: the folder may be the user's.
 void Remove(const fs::path& dir) {
   for (const char* name :
-       {"store.db", "store.db-wal", "store.db-shm", "store.db.lock", "answers.csv.log",
-        "answers.jsonl.log", "cells.csv.log", "cells.jsonl.log", "report.html", "report.out",
-        "report.out.log", "orchestrator.log", "port"}) {
+       {"store.db", "store.db-wal", "store.db-shm", "store.db.lock", "answers.csv",
+        "answers.csv.log", "answers.jsonl", "answers.jsonl.log", "cells.csv", "cells.csv.log",
+        "cells.jsonl", "cells.jsonl.log", "report.html", "report.out", "report.out.log",
+        "orchestrator.log", "port"}) {
     fs::remove(dir / name);
   }
   std::error_code not_empty;
