@@ -125,14 +125,21 @@ CellRow ReadCell(const Statement& row) {  // the columns after those of ReadAnsw
   return cell;
 }
 
+// Each answer with its keep set: the passage's, else the question's own. (One join over both
+// numbers would build their list anew for every row.)
 constexpr char kAnswers[] =
     "SELECT a.passage, a.press, a.ratio, a.question, a.answer, a.generated_tokens, a.ended, a.f1,"
     " a.exact, a.outcome, a.ger, a.ger_layer_mean, a.consensus_mean, a.agreement_max,"
     " a.generated_consensus_mean, a.generated_agreement_max, a.answer_mass_mean, a.ger_layer,"
-    " a.consensus_layer, a.agreement_layer, c.question, c.context_tokens, c.kept_bytes,"
-    " c.full_bytes, c.eviction_rate, c.evicted_share, c.kept_pairs, c.full_pairs, c.empty_heads"
-    " FROM answers a LEFT JOIN cells c ON c.unit = a.unit AND c.passage = a.passage"
-    " AND c.press = a.press AND c.ratio = a.ratio AND c.question IN (-1, a.question)"
+    " a.consensus_layer, a.agreement_layer, coalesce(p.question, q.question),"
+    " coalesce(p.context_tokens, q.context_tokens), coalesce(p.kept_bytes, q.kept_bytes),"
+    " coalesce(p.full_bytes, q.full_bytes), coalesce(p.eviction_rate, q.eviction_rate),"
+    " coalesce(p.evicted_share, q.evicted_share), coalesce(p.kept_pairs, q.kept_pairs),"
+    " coalesce(p.full_pairs, q.full_pairs), coalesce(p.empty_heads, q.empty_heads)"
+    " FROM answers a LEFT JOIN cells p ON p.unit = a.unit AND p.passage = a.passage"
+    " AND p.press = a.press AND p.ratio = a.ratio AND p.question = -1"
+    " LEFT JOIN cells q ON p.unit IS NULL AND q.unit = a.unit AND q.passage = a.passage"
+    " AND q.press = a.press AND q.ratio = a.ratio AND q.question = a.question"
     " WHERE a.unit = ?1 AND (a.passage, a.press, a.ratio, a.question) > (?2, ?3, ?4, ?5)"
     " ORDER BY a.passage, a.press, a.ratio, a.question LIMIT ?6";
 
