@@ -1,8 +1,12 @@
 #include "services/client/cli/answers.h"
 
+#include <future>
 #include <iostream>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "services/client/cli/cells.h"
 #include "services/client/cli/results_row.h"
@@ -98,7 +102,8 @@ void TellCell(const v1::Cell& cell, Row& row) {
   row.Field("consensus_layer", cell.consensus_layer());
 }
 
-// Rows as text: CSV with a header, or JSON lines. They reach the stream in blocks.
+// Rows as text: CSV with a header, or JSON lines. They reach the stream in blocks, each while the
+// next one is made: nobody else may use the stream before Finish.
 class RowWriter {
  public:
   RowWriter(bool csv, std::ostream& out) : csv_(csv), out_(out) {}
@@ -109,13 +114,26 @@ class RowWriter {
   void Write(const v1::Cell& cell) {
     WriteAs([&](auto& row) { TellCell(cell, row); });
   }
-  void Flush() {
-    out_ << text_;
-    text_.clear();
+  // Whether all has reached the stream, up to a block that is on its way.
+  bool good() const { return good_; }
+  void Finish() {
+    Flush();
+    Wait();
   }
 
  private:
-  static constexpr size_t kBlockBytes = 1 << 19;
+  static constexpr size_t kBlockBytes = 1 << 20;
+
+  void Flush() {
+    Wait();
+    std::swap(text_, writing_);
+    text_.clear();
+    written_ = std::async(std::launch::async, [this] { out_ << writing_; });
+  }
+  void Wait() {
+    if (written_.valid()) written_.get();
+    good_ = out_.good();
+  }
 
   template <typename Tell>
   void WriteAs(const Tell& tell) {
@@ -134,8 +152,10 @@ class RowWriter {
 
   bool csv_;
   bool header_written_ = false;
-  std::string text_;
+  bool good_ = true;
+  std::string text_, writing_;
   std::ostream& out_;
+  std::future<void> written_;  // of writing_
 };
 
 absl::Status Written(std::ostream& out) {
@@ -157,7 +177,7 @@ absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string
       7);
   RowWriter writer(format == "csv", out);
   v1::AnswerRows message;
-  while (out.good() && reader->Read(&message)) {
+  while (writer.good() && reader->Read(&message)) {
     for (const v1::AnswerRow& row : message.rows()) {
       if (format != "table") {
         writer.Write(row);
@@ -170,7 +190,7 @@ absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string
                     Decimal(Maybe(m.has_ger(), m.ger()))});
     }
   }
-  writer.Flush();
+  writer.Finish();
   if (!out.good()) context.TryCancel();
   const grpc::Status status = reader->Finish();
   if (out.good() && !status.ok()) return rpc::FromGrpc(status);
@@ -182,7 +202,7 @@ absl::Status WriteCells(const std::vector<v1::Cell>& cells, const std::string& f
                         std::ostream& out) {
   RowWriter writer(format == "csv", out);
   for (const v1::Cell& cell : cells) writer.Write(cell);
-  writer.Flush();
+  writer.Finish();
   return Written(out);
 }
 
