@@ -161,7 +161,6 @@ inline void KeepBits(float* x, uint64_t word, float other) {
 template <typename Row>
 inline void TransposePanel(const Row& row, int64_t count, int64_t dim, float* panel) {
   using Four [[gnu::vector_size(16)]] = float;
-  using Order [[gnu::vector_size(16)]] = int;
   if (count < kPanel) std::fill_n(panel, dim * kPanel, 0.0f);
   int64_t t = 0;
   for (; t + 4 <= count; t += 4) {
@@ -170,14 +169,14 @@ inline void TransposePanel(const Row& row, int64_t count, int64_t dim, float* pa
     for (; i + 4 <= dim; i += 4) {
       Four in[4];
       for (int j = 0; j < 4; ++j) std::memcpy(&in[j], from[j] + i, sizeof(Four));
-      const Four low01 = __builtin_shuffle(in[0], in[1], Order{0, 4, 1, 5});
-      const Four low23 = __builtin_shuffle(in[2], in[3], Order{0, 4, 1, 5});
-      const Four high01 = __builtin_shuffle(in[0], in[1], Order{2, 6, 3, 7});
-      const Four high23 = __builtin_shuffle(in[2], in[3], Order{2, 6, 3, 7});
-      const Four out[4] = {__builtin_shuffle(low01, low23, Order{0, 1, 4, 5}),
-                           __builtin_shuffle(low01, low23, Order{2, 3, 6, 7}),
-                           __builtin_shuffle(high01, high23, Order{0, 1, 4, 5}),
-                           __builtin_shuffle(high01, high23, Order{2, 3, 6, 7})};
+      const Four low01 = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5);
+      const Four low23 = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5);
+      const Four high01 = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7);
+      const Four high23 = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
+      const Four out[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5),
+                           __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+                           __builtin_shufflevector(high01, high23, 0, 1, 4, 5),
+                           __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
       for (int j = 0; j < 4; ++j) std::memcpy(panel + (i + j) * kPanel + t, &out[j], sizeof(Four));
     }
     for (; i < dim; ++i) {
