@@ -99,7 +99,7 @@ void RoundToBFloat16(const float* from, int64_t count, float* to) {
 // A matrix in the dtype that products compute in.
 Tensor Rounded(const Tensor& weight, DType compute) {
   if (weight.dtype() == compute) return weight;
-  const Tensor rounded = AllocateHost(compute, weight.shape());
+  Tensor rounded = AllocateHost(compute, weight.shape());
   if (compute == DType::kFloat32) {
     CopyToFloat(weight, weight.size(), rounded.f32());
     return rounded;
