@@ -261,6 +261,99 @@ void MeasureGrid(const LoadedModel& model, const Options& options, const Machine
   }
 }
 
+// The grid's attention in one layer by itself, over ever fewer kept tokens: 190 rows, 19 keep sets.
+void MeasureAttention(const LoadedModel& model, const Options& options) {
+  const ModelConfig& config = model.config;
+  Ops& ops = *model.ops;
+  constexpr int kSets = 19, kRows = 190, kCapacity = 64;
+  Noise noise;
+  const auto fill = [&](std::vector<int64_t> shape) {
+    const Tensor tensor = ops.Allocate(DType::kFloat32, std::move(shape));
+    const Tensor numbers = noise.Matrix(tensor.size(), 1);
+    CopyToFloat(numbers, numbers.size(), tensor.f32());
+    return tensor;
+  };
+  ModelConfig layer = config;  // whose keep sets are drawn
+  layer.layers = 1;
+  const Tensor k = fill({config.kv_heads, options.tokens, config.head_dim});
+  const Tensor v = fill({config.kv_heads, options.tokens, config.head_dim});
+  const Tensor own_k = fill({kRows, config.kv_heads, kCapacity, config.head_dim});
+  const Tensor own_v = fill({kRows, config.kv_heads, kCapacity, config.head_dim});
+  const Tensor q = fill({kRows, config.q_heads, config.head_dim});
+  const Tensor out = ops.Allocate(DType::kFloat32, q.shape());
+  std::vector<int32_t> set(kRows), slot(kRows);
+  const std::vector<int32_t> length(kRows, kCapacity / 2);
+  for (int32_t r = 0; r < kRows; ++r) {
+    set[static_cast<size_t>(r)] = r % kSets;
+    slot[static_cast<size_t>(r)] = r;
+  }
+  for (const double kept : {1.0, 0.75, 0.5, 0.25, 0.125, 0.0625}) {
+    const int64_t words = (options.tokens + 63) / 64;
+    const Tensor keep = ops.Allocate(DType::kUInt64, {kSets, config.kv_heads, words});
+    for (uint32_t s = 0; s < kSets; ++s) {
+      const KeepSet drawn = RandomSet(layer, options.tokens, 1 - kept, s);
+      const std::span<const uint64_t> rows = drawn.layer(0);
+      std::copy(rows.begin(), rows.end(), keep.u64() + s * rows.size());
+    }
+    const double seconds = BestSeconds(options.runs * 3, [&] {
+      ops.Grid({.q = q,
+                .k = k,
+                .v = v,
+                .tokens = options.tokens,
+                .keep = keep,
+                .row_set = set,
+                .suffix_k = own_k,
+                .suffix_v = own_v,
+                .row_slot = slot,
+                .row_suffix_length = length,
+                .row_capture = {},
+                .spans = {}},
+               out, {});
+    });
+    std::printf("attention of %d rows over %.4g of %d tokens: %.2f ms, %.2f us a kept token\n",
+                kRows, kept, options.tokens, 1e3 * seconds,
+                1e6 * seconds / (kept * options.tokens));
+  }
+}
+
+// Drafts that are always right, the best case: a second wave of streams asks what the first has
+// answered. Its time without drafts, in steps of at most 8 rows, and in steps of any size.
+void MeasureDrafts(const LoadedModel& model, const Options& options) {
+  const ModelConfig& config = model.config;
+  Workspace workspace(*model.ops, config);
+  const std::vector<int32_t> ids = RandomIds(options.tokens, config.vocab_size, 1);
+  const PrefillResult prefill = RunPrefill(model, ids, LogitsWanted::kNone, workspace);
+  const std::vector<KeepSet> sets = {RandomSet(config, options.tokens, 0, 0)};
+  for (const int count : {1, 2, 4, 8, 16, 64}) {
+    std::vector<std::vector<int32_t>> questions;
+    for (int i = 0; i < count; ++i) {
+      questions.push_back(RandomIds(2, config.vocab_size, static_cast<uint32_t>(i + 5)));
+    }
+    std::vector<Stream> streams;
+    for (int i = 0; i < 2 * count; ++i) {
+      streams.push_back({.set = 0,
+                         .suffix = questions[static_cast<size_t>(i % count)],
+                         .draft = i < count ? -1 : i - count});
+    }
+    StreamBatch batch;
+    batch.sets = sets;
+    batch.max_new_tokens = options.answer;
+    batch.max_suffix_bytes = count * (options.answer + 1) *
+                             KvBytesPerToken(config.layers, config.kv_heads, config.head_dim);
+    const auto time = [&](int first_streams, size_t draft_rows) {
+      batch.streams = std::span(streams).first(static_cast<size_t>(first_streams));
+      batch.draft_rows = draft_rows;
+      return BestSeconds(options.runs, [&] {
+        if (!DecodeStreams(*model.decoder, prefill.cache, batch, workspace).ok()) std::abort();
+      });
+    };
+    const double first = time(count, 1);
+    std::printf("drafts, %d streams a wave, answers of %d: without %.3f s, up to 8 rows %.3f s",
+                count, options.answer, time(2 * count, 1) - first, time(2 * count, 8) - first);
+    std::printf(", any number %.3f s\n", time(2 * count, 2048) - first);
+  }
+}
+
 // The layer's products by themselves, for a few numbers of rows.
 void MeasureProducts(const LoadedModel& model, const Options& options) {
   const ModelConfig& config = model.config;
@@ -323,7 +416,7 @@ int Main(int argc, char** argv) {
   app.add_option("--answer", options.answer, "tokens of an answer")->check(CLI::Range(1, 1000));
   app.add_option("--runs", options.runs, "of which the fastest counts")->check(CLI::Range(1, 100));
   app.add_option("--part", options.parts, "what to measure; all unless given")
-      ->check(CLI::IsMember({"products", "prefill", "grid", "decode"}))
+      ->check(CLI::IsMember({"products", "prefill", "grid", "attention", "decode", "drafts"}))
       ->take_all();
   app.add_option("--machine", options.machine, "skip: no shares of the machine are printed")
       ->check(CLI::IsMember({"measure", "skip"}));
@@ -347,6 +440,8 @@ int Main(int argc, char** argv) {
   if (wanted("products")) MeasureProducts(model, options);
   if (wanted("prefill")) MeasurePrefill(model, options, machine);
   if (wanted("grid")) MeasureGrid(model, options, machine);
+  if (wanted("attention")) MeasureAttention(model, options);
+  if (wanted("drafts")) MeasureDrafts(model, options);
   if (wanted("decode")) MeasureDecode(model, options, machine);
   return 0;
 }
