@@ -25,6 +25,7 @@ absl::StatusOr<ConsensusMetrics> MeasureTop(const char* field, const TopTokens& 
 }  // namespace
 
 absl::StatusOr<AnswerMetrics> MeasureAnswer(const CellSurvival& cell, const AnswerInput& input,
+                                            const Abstentions& abstentions,
                                             const OutcomeThresholds& thresholds) {
   if (input.prompt_top.steps > 1) {
     return absl::InvalidArgumentError(absl::StrCat("prompt_top: ", input.prompt_top.steps,
@@ -32,6 +33,7 @@ absl::StatusOr<AnswerMetrics> MeasureAnswer(const CellSurvival& cell, const Answ
                                                    "prompt token"));
   }
   absl::StatusOr<AnswerSurvival> survival = cell.Answer(input.answer_span);
+  if (survival.ok() && abstentions.ContainGold(input.gold)) survival = AnswerSurvival();
   if (!survival.ok()) return survival.status();
   absl::StatusOr<ConsensusMetrics> prompt =
       MeasureTop("prompt_top", input.prompt_top, cell.layers());
@@ -43,7 +45,7 @@ absl::StatusOr<AnswerMetrics> MeasureAnswer(const CellSurvival& cell, const Answ
   AnswerMetrics metrics;
   metrics.f1 = BestTokenF1(input.answer_ids, input.gold_ids, input.alias_ids);
   metrics.exact = ExactMatch(input.answer, input.gold, input.aliases);
-  metrics.outcome = Classify(metrics.f1, input.answer, input.gold, thresholds);
+  metrics.outcome = Classify(metrics.f1, input.answer, input.gold, abstentions, thresholds);
   metrics.ger = survival->ger;
   metrics.ger_layer = std::move(survival->ger_layer);
   metrics.ger_layer_mean = survival->ger_layer_mean;

@@ -17,10 +17,12 @@ namespace kvscope::metrics {
 
 // Owns nothing: all views must outlive the call.
 struct AnswerInput {
-  std::span<const int32_t> answer_span;  // context tokens of the gold answer, strictly ascending
-  TopTokens prompt_top;                  // of the last prompt token: steps 1, or 0 if not captured
-  TopTokens generated_top;               // of the generated tokens; steps 0 if not captured
-  std::string_view answer;               // texts, UTF-8
+  // Context tokens of the gold answer, strictly ascending. A gold that abstains has none, whatever
+  // stands here: its words occur by chance, and evidence of it is no answer.
+  std::span<const int32_t> answer_span;
+  TopTokens prompt_top;     // of the last prompt token: steps 1, or 0 if not captured
+  TopTokens generated_top;  // of the generated tokens; steps 0 if not captured
+  std::string_view answer;  // texts, UTF-8
   std::string_view gold;
   std::span<const std::string> aliases;
   std::span<const int32_t> answer_ids;  // the texts as ids of the scoring tokenizer
@@ -57,6 +59,7 @@ struct AnswerMetrics {
 // list of top tokens does not match its shape or has other layers than the cell, or prompt_top has
 // more than one step.
 absl::StatusOr<AnswerMetrics> MeasureAnswer(const CellSurvival& cell, const AnswerInput& input,
+                                            const Abstentions& abstentions = Abstentions(),
                                             const OutcomeThresholds& thresholds = {});
 
 }  // namespace kvscope::metrics

@@ -9,7 +9,8 @@ using enum MetricLevel;
 
 constexpr std::string_view kPaper = "arXiv:2603.01426, metrics";
 constexpr std::string_view kExtension = "KVScope";
-constexpr std::string_view kNoSpan = "the gold answer does not occur in the context";
+constexpr std::string_view kNoSpan =
+    "the gold answer neither occurs in the context nor has evidence there, or it abstains";
 constexpr std::string_view kNoRow = "consensus was not captured, or no head has a surviving token";
 constexpr std::string_view kNoHead = "a layer is null if none of its heads has a surviving token";
 constexpr std::string_view kNoStep = "no token was generated, or consensus was not captured";

@@ -42,6 +42,18 @@ class AnswerMetricsTest : public ::testing::Test {
   AnswerInput input_;
 };
 
+TEST_F(AnswerMetricsTest, AGoldThatAbstainsHasNoSpan) {
+  EXPECT_TRUE(MeasureAnswer(cell_, input_)->ger.has_value());
+  input_.gold = "I don't know";
+  const AnswerMetrics metrics = MeasureAnswer(cell_, input_).value();
+  EXPECT_FALSE(metrics.ger || metrics.ger_layer || metrics.ger_layer_mean);
+  EXPECT_TRUE(metrics.consensus_mean.has_value());
+  const std::vector<std::string> more = {"no reply"};
+  input_.gold = "No reply.";
+  EXPECT_TRUE(MeasureAnswer(cell_, input_)->ger.has_value());
+  EXPECT_FALSE(MeasureAnswer(cell_, input_, Abstentions(more))->ger.has_value());
+}
+
 TEST_F(AnswerMetricsTest, FillsEveryField) {
   const AnswerMetrics metrics = MeasureAnswer(cell_, input_).value();
   EXPECT_DOUBLE_EQ(metrics.f1, 0.8);
@@ -79,7 +91,8 @@ TEST_F(AnswerMetricsTest, WhatIsNotDefinedIsNull) {
 }
 
 TEST_F(AnswerMetricsTest, PassesThresholdsOn) {
-  EXPECT_EQ(MeasureAnswer(cell_, input_, {.correct_f1 = 0.9})->outcome, Outcome::kPartial);
+  EXPECT_EQ(MeasureAnswer(cell_, input_, Abstentions(), {.correct_f1 = 0.9})->outcome,
+            Outcome::kPartial);
 }
 
 TEST_F(AnswerMetricsTest, ErrorsNameTheField) {

@@ -51,7 +51,6 @@ TEST(NormalizeAnswer, SurvivesAnyBytes) {
     for (char& c : text) c = static_cast<char>(random());
     const std::string once = NormalizeAnswer(text);
     EXPECT_EQ(NormalizeAnswer(once), once);
-    IsAbstention(text);
   }
 }
 
@@ -62,30 +61,6 @@ TEST(ExactMatch, ComparesWithGoldAndAliases) {
   EXPECT_FALSE(ExactMatch("York", "New York", aliases));
   EXPECT_FALSE(ExactMatch("", "New York", {}));
   EXPECT_TRUE(ExactMatch(" . ", "", {}));
-}
-
-TEST(Abstention, KnowsTheSpellings) {
-  for (const char* text :
-       {"I dont know", "I don't know.", "I don\u2019t know", "i do not know", "I DO NOT KNOW!",
-        "Don't know", "\u2018I don\u2019t know.\u2019", "unknown", "Unknown.", "It's unknown",
-        "It is unknown.", "The answer is unknown", "IDK", "I don't know the answer",
-        "I don't know, the text does not say.", "I dont know\u2014sorry"}) {
-    EXPECT_TRUE(IsAbstention(text)) << text;
-  }
-}
-
-TEST(Abstention, IsNotAnyAnswer) {
-  for (const char* text : {"", "Paris", "I know", "Unknown Soldier", "unknowns", "I dont knowingly",
-                           "idks", "I dont know\u00E9", "He said: I dont know"}) {
-    EXPECT_FALSE(IsAbstention(text)) << text;
-  }
-}
-
-TEST(Abstention, AGoldIsTheWholePhrase) {
-  EXPECT_TRUE(IsAbstentionGold("I dont know"));
-  EXPECT_TRUE(IsAbstentionGold("I don't know."));
-  EXPECT_FALSE(IsAbstentionGold("I dont know how"));
-  EXPECT_FALSE(IsAbstentionGold("Unknown"));
 }
 
 TEST(Classify, FollowsF1WhereThePassageHasTheAnswer) {
@@ -105,12 +80,22 @@ TEST(Classify, WantsAnAbstentionWhereGoldAbstains) {
   EXPECT_EQ(Classify(0.0, "", "I dont know"), Outcome::kHallucination);
 }
 
+TEST(Classify, TakesTheSweepsOwnPhrases) {
+  const std::vector<std::string> more = {"Keine Angabe"};
+  EXPECT_EQ(Classify(0, "Keine Angabe.", "Paris"), Outcome::kHallucination);
+  EXPECT_EQ(Classify(0, "Keine Angabe.", "Paris", Abstentions(more)), Outcome::kUnknown);
+  EXPECT_EQ(Classify(1, "keine angabe", "keine Angabe", Abstentions(more)), Outcome::kCorrect);
+  EXPECT_EQ(Classify(0, "I do not know", "keine Angabe", Abstentions(more)), Outcome::kCorrect);
+}
+
 TEST(Classify, ThresholdsAreConfigurable) {
-  const OutcomeThresholds strict = {.correct_f1 = 0.9, .partial_above_f1 = 0.3};
-  EXPECT_EQ(Classify(0.89, "a", "b", strict), Outcome::kPartial);
-  EXPECT_EQ(Classify(0.3, "a", "b", strict), Outcome::kHallucination);
-  EXPECT_EQ(Classify(0.3, "I dont know", "b", strict), Outcome::kUnknown);
-  EXPECT_EQ(Classify(0.9, "a", "b", strict), Outcome::kCorrect);
+  const auto strict = [](double f1, std::string_view answer) {
+    return Classify(f1, answer, "b", Abstentions(), {.correct_f1 = 0.9, .partial_above_f1 = 0.3});
+  };
+  EXPECT_EQ(strict(0.89, "a"), Outcome::kPartial);
+  EXPECT_EQ(strict(0.3, "a"), Outcome::kHallucination);
+  EXPECT_EQ(strict(0.3, "I dont know"), Outcome::kUnknown);
+  EXPECT_EQ(strict(0.9, "a"), Outcome::kCorrect);
 }
 
 TEST(OutcomeName, NamesEachClass) {

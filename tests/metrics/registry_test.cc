@@ -32,7 +32,8 @@ TEST(MetricRegistry, HasTheColumnsOfAnAnswerRow) {
 }
 
 TEST(MetricRegistry, SaysWhenGerIsNull) {
-  EXPECT_EQ(FindMetric("ger")->null_when, "the gold answer does not occur in the context");
+  EXPECT_EQ(FindMetric("ger")->null_when,
+            "the gold answer neither occurs in the context nor has evidence there, or it abstains");
   EXPECT_EQ(FindMetric("f1")->null_when, "");
 }
 

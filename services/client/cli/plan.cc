@@ -73,8 +73,12 @@ absl::StatusOr<double> Estimate(const orchestrator::Sweep& sweep, const std::str
 }
 
 absl::StatusOr<Plan> MakePlan(const Options& options, const orchestrator::Sweep& sweep) {
-  KVSCOPE_ASSIGN_OR_RETURN(const std::string model, ModelPath(sweep, options.sweep_file));
-  KVSCOPE_ASSIGN_OR_RETURN(auto engine, inference::Engine::Load(model, {}, /*info_only=*/true));
+  KVSCOPE_ASSIGN_OR_RETURN(const ModelNames names, LocalNames(sweep, options.sweep_file));
+  const std::string& model = names.model;
+  inference::EngineOptions engine_options;
+  engine_options.scoring_tokenizer = names.scoring_tokenizer;  // a broken one is told now
+  KVSCOPE_ASSIGN_OR_RETURN(auto engine,
+                           inference::Engine::Load(model, engine_options, /*info_only=*/true));
   std::vector<inference::Grid> grids;
   for (const auto regime : sweep.regimes) {
     KVSCOPE_ASSIGN_OR_RETURN(inference::Grid grid, MakeGrid(sweep, regime));

@@ -125,10 +125,9 @@ absl::Status Run(Options options) {
                            orchestrator::LoadSweep(options.sweep_file));
   const fs::path directory = OutDirectory(options, sweep);
   const bool local = options.session.connect.empty();
-  // A cluster knows its models by name, not by a path of this machine.
-  std::string model = fs::path(sweep.model).lexically_normal().filename().string();
+  ModelNames names = ClusterNames(sweep);
   if (local) {
-    KVSCOPE_ASSIGN_OR_RETURN(model, ModelPath(sweep, options.sweep_file));
+    KVSCOPE_ASSIGN_OR_RETURN(names, LocalNames(sweep, options.sweep_file));
     if (options.session.store.empty()) {
       options.session.store =
           ((options.out.empty() ? fs::path(kDefaultDirectory) : directory) / kStoreName).string();
@@ -136,11 +135,11 @@ absl::Status Run(Options options) {
   }
   KVSCOPE_RETURN_IF_ERROR(MakeDirectory(directory));
   WarnOfUnrecorded(sweep);
-  if (options.workers == 0) options.workers = AutoWorkers(model);
+  if (options.workers == 0) options.workers = AutoWorkers(names.model);
 
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, options.workers));
   KVSCOPE_ASSIGN_OR_RETURN(v1::Sweep submitted,
-                           Submit(session->stub(), sweep, options.sweep_file, model));
+                           Submit(session->stub(), sweep, options.sweep_file, names));
   KVSCOPE_RETURN_IF_ERROR(WriteSweepFile(directory, options, submitted));
   const absl::StatusOr<v1::Sweep> ended = WatchUntilEnd(*session, submitted.id(), sweep.name);
   if (absl::IsCancelled(ended.status())) return Interrupted(*session, options, submitted);

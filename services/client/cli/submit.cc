@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr char kOwnTokenizer[] = "model";
+
 v1::Passage PassageProto(const orchestrator::Passage& passage) {
   v1::Passage proto;
   proto.set_dataset(passage.dataset);
@@ -114,10 +116,10 @@ v1::Regime RegimeProto(orchestrator::Regime regime) {
   return v1::AGNOSTIC;
 }
 
-v1::SweepSpec SpecProto(const orchestrator::Sweep& sweep, const std::string& model) {
+v1::SweepSpec SpecProto(const orchestrator::Sweep& sweep, const ModelNames& names) {
   v1::SweepSpec spec;
   spec.set_name(sweep.name);
-  spec.set_model(model);
+  spec.set_model(names.model);
   spec.set_device(sweep.device);
   spec.set_dtype(sweep.dtype);
   for (const auto regime : sweep.regimes) spec.add_regimes(RegimeProto(regime));
@@ -134,11 +136,28 @@ v1::SweepSpec SpecProto(const orchestrator::Sweep& sweep, const std::string& mod
   spec.mutable_capture()->set_consensus(sweep.capture.consensus);
   spec.mutable_capture()->set_heatmap_passages(
       static_cast<int32_t>(sweep.capture.heatmap_passages));
-  spec.mutable_scoring()->set_tokenizer(sweep.score.tokenizer);
-  spec.mutable_scoring()->set_correct_min_f1(sweep.score.correct_f1);
-  spec.mutable_scoring()->set_partial_above_f1(sweep.score.partial_f1);
+  v1::Scoring& scoring = *spec.mutable_scoring();
+  scoring.set_tokenizer(names.scoring_tokenizer);
+  scoring.set_correct_min_f1(sweep.score.correct_f1);
+  scoring.set_partial_above_f1(sweep.score.partial_f1);
+  for (const std::string& phrase : sweep.score.abstentions) scoring.add_abstentions(phrase);
   spec.set_seed(sweep.seed);
   return spec;
+}
+
+absl::StatusOr<std::string> DirectoryPath(const char* field, const std::string& directory,
+                                          const std::string& sweep_path) {
+  std::error_code error;
+  if (fs::is_directory(directory, error)) return directory;
+  const fs::path beside = fs::path(sweep_path).parent_path() / directory;
+  if (fs::is_directory(beside, error)) return beside.string();
+  return absl::NotFoundError(absl::StrCat(sweep_path, ": ", field, ": no directory ", directory,
+                                          " here, nor ", beside.string()));
+}
+
+std::string LastName(const std::string& path) {
+  const fs::path normal = fs::path(path).lexically_normal();
+  return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
 }
 
 // The same spec gives the same id, so that a repeated submission is the same sweep.
@@ -155,9 +174,9 @@ std::string RequestId(const v1::SweepSpec& spec) {
 
 absl::StatusOr<v1::Sweep> Submit(v1::OrchestratorService::Stub& stub,
                                  const orchestrator::Sweep& sweep, const std::string& sweep_path,
-                                 const std::string& model) {
+                                 const ModelNames& names) {
   v1::CreateSweepRequest request;
-  *request.mutable_spec() = SpecProto(sweep, model);
+  *request.mutable_spec() = SpecProto(sweep, names);
   KVSCOPE_RETURN_IF_ERROR(UploadDatasets(stub, sweep, fs::path(sweep_path).parent_path().string(),
                                          *request.mutable_spec()));
   request.set_request_id(RequestId(request.spec()));
@@ -178,14 +197,19 @@ absl::StatusOr<v1::Sweep> Submit(v1::OrchestratorService::Stub& stub,
   return created;
 }
 
-absl::StatusOr<std::string> ModelPath(const orchestrator::Sweep& sweep,
+absl::StatusOr<ModelNames> LocalNames(const orchestrator::Sweep& sweep,
                                       const std::string& sweep_path) {
-  std::error_code error;
-  if (fs::is_directory(sweep.model, error)) return sweep.model;
-  const fs::path beside = fs::path(sweep_path).parent_path() / sweep.model;
-  if (fs::is_directory(beside, error)) return beside.string();
-  return absl::NotFoundError(absl::StrCat(sweep_path, ": model: no directory ", sweep.model,
-                                          " here, nor ", beside.string()));
+  ModelNames names;
+  KVSCOPE_ASSIGN_OR_RETURN(names.model, DirectoryPath("model", sweep.model, sweep_path));
+  names.scoring_tokenizer = sweep.score.tokenizer;
+  if (names.scoring_tokenizer == kOwnTokenizer) return names;
+  KVSCOPE_ASSIGN_OR_RETURN(names.scoring_tokenizer,
+                           DirectoryPath("score.tokenizer", sweep.score.tokenizer, sweep_path));
+  return names;
+}
+
+ModelNames ClusterNames(const orchestrator::Sweep& sweep) {
+  return {LastName(sweep.model), LastName(sweep.score.tokenizer)};
 }
 
 }  // namespace kvscope::cli

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "services/inference/checkpoint/config.h"
 #include "services/inference/checkpoint/digest.h"
 #include "services/inference/engine/prompt.h"
@@ -22,7 +23,12 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Load(const std::string& model_di
   KVSCOPE_ASSIGN_OR_RETURN(state->chat, SplitChat(*state->tokenizer));
   KVSCOPE_ASSIGN_OR_RETURN(state->pieces, ReadModelPieces(model_dir));
   if (!options.scoring_tokenizer.empty() && options.scoring_tokenizer != "model") {
-    KVSCOPE_ASSIGN_OR_RETURN(state->scoring_tokenizer, Tokenizer::Load(options.scoring_tokenizer));
+    auto scoring = Tokenizer::Load(options.scoring_tokenizer);
+    if (!scoring.ok()) {
+      return absl::Status(scoring.status().code(),
+                          absl::StrCat("score.tokenizer: ", scoring.status().message()));
+    }
+    state->scoring_tokenizer = *std::move(scoring);
   }
   state->end_tokens = state->tokenizer->eos_ids();
   state->vocab_size = config.vocab_size;

@@ -9,6 +9,7 @@
 #include "services/inference/engine/engine.h"
 #include "services/inference/engine/keep.h"
 #include "services/inference/engine/score.h"
+#include "services/inference/engine/scoring_ids.h"
 #include "services/inference/engine/state.h"
 #include "services/inference/engine/survival.h"
 #include "services/inference/engine/task.h"
@@ -19,20 +20,6 @@
 
 namespace kvscope::inference {
 namespace {
-
-std::string Stripped(std::string_view text) {
-  while (!text.empty()) {
-    const CodePoint c = CodePointAt(text, 0);
-    if (!IsWhiteSpace(c.value)) break;
-    text.remove_prefix(c.size_bytes);
-  }
-  while (!text.empty()) {
-    const CodePoint c = CodePointBefore(text, text.size());
-    if (!IsWhiteSpace(c.value)) break;
-    text.remove_suffix(c.size_bytes);
-  }
-  return std::string(text);
-}
 
 // What each token stands for in the context; pieces of one character all show the character.
 std::vector<std::string> TokenTexts(const Task& task) {
@@ -57,11 +44,12 @@ std::vector<QuestionRecord> RecordQuestions(const Engine::State& state, const Ta
   std::vector<QuestionRecord> records;
   for (const Question& question : passage.questions) {
     QuestionRecord& record = records.emplace_back();
-    const std::string gold = ToValidUtf8(question.answer);
-    record.answer_tokens = TokensOverlapping(task.context.offsets, FindAnswer(task.text, gold));
-    record.gold_ids = state.scoring().Encode(gold, false);
+    record.answer_tokens =
+        TokensOverlapping(task.context.offsets,
+                          AnswerSpans(task.text, ToValidUtf8(question.answer), question.evidence));
+    record.gold_ids = ScoringIds(state.scoring(), question.answer);
     for (const std::string& alias : question.aliases) {
-      record.alias_ids.push_back(state.scoring().Encode(alias, false));
+      record.alias_ids.push_back(ScoringIds(state.scoring(), alias));
     }
   }
   return records;
@@ -72,8 +60,9 @@ StreamRecord RecordStream(const Engine::State& state, int question, DecodedStrea
   record.question_index = question;
   std::span<const int32_t> said = decoded.tokens;
   if (decoded.ended) said = said.first(said.size() - 1);
-  record.answer = Stripped(state.tokenizer->Decode(said, /*skip_special_tokens=*/true));
-  record.answer_ids = state.scoring().Encode(record.answer, false);
+  const std::string text = state.tokenizer->Decode(said, /*skip_special_tokens=*/true);
+  record.answer = std::string(Stripped(text));
+  record.answer_ids = ScoringIds(state.scoring(), record.answer);
   record.ended = decoded.ended;
   record.tokens = std::move(decoded.tokens);
   record.rows = std::move(decoded.rows);

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "services/inference/flow/record.h"
 #include "services/inference/presses/press.h"
+#include "services/inference/tokenizer/tokenizer.h"
 
 namespace kvscope::inference {
 
@@ -31,6 +32,9 @@ struct Question {
   std::string question;
   std::string answer;  // gold
   std::vector<std::string> aliases;
+  // Where the passage grounds the answer, in code points of `context`: the gold answer's span where
+  // it does not occur as a whole (it is gathered from several places, say).
+  std::vector<CharRange> evidence = {};
 };
 
 struct Passage {
@@ -57,7 +61,8 @@ struct EvaluateHooks {
 // Evaluates one passage. Emits its record (regime aware_each: one a question, in order) to `emit`,
 // whose error ends the evaluation. Equal keep sets are decoded once and reported for each of their
 // cells. Errors: InvalidArgument (context plus question and max_new_tokens exceed the model's
-// window: says both counts; a press that refuses so short a context), Cancelled.
+// window: says both counts; a press that refuses so short a context; evidence that is empty or
+// leaves the passage), Cancelled.
 absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passage& passage,
                              bool with_token_texts, const EvaluateHooks& hooks,
                              const std::function<absl::Status(PassageRecord&&)>& emit);

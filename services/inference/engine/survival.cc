@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
+
 #include "services/inference/tokenizer/unicode.h"
 
 namespace kvscope::inference {
@@ -73,6 +75,20 @@ std::vector<CharRange> FindAnswer(const ContextText& context, std::string_view a
     matched = borders[matched - 1];
   }
   return found;
+}
+
+std::vector<CharRange> AnswerSpans(const ContextText& context, std::string_view answer,
+                                   std::span<const CharRange> evidence) {
+  std::vector<CharRange> spans = FindAnswer(context, answer);
+  if (!spans.empty()) return spans;
+  const std::string_view text = context.text;
+  const auto before = static_cast<int32_t>(CountCodePoints(text.substr(0, context.passage_begin)));
+  for (const CharRange& span : evidence) {
+    spans.push_back({before + span.begin, before + span.end});
+  }
+  std::sort(spans.begin(), spans.end(),
+            [](const CharRange& a, const CharRange& b) { return a.begin < b.begin; });
+  return spans;
 }
 
 std::vector<int32_t> TokensOverlapping(std::span<const CharRange> offsets,

@@ -18,6 +18,13 @@ namespace kvscope::inference {
 // chat template are not searched. Both texts must be valid UTF-8. O(context + answer).
 std::vector<CharRange> FindAnswer(const ContextText& context, std::string_view answer);
 
+// The characters that make up the gold answer (the paper's T_ans), by begin: every occurrence of
+// `answer`; where there is none, `evidence` ([begin, end) in code points of the passage, each
+// within it): a gold answer that is gathered from several places ("A and B") or changed stands
+// where its evidence does. Empty: it stands nowhere.
+std::vector<CharRange> AnswerSpans(const ContextText& context, std::string_view answer,
+                                   std::span<const CharRange> evidence);
+
 // The tokens, ascending, that share a character with any of `spans` (sorted by begin).
 // `offsets`: what of the context text each token stands for, ascending.
 std::vector<int32_t> TokensOverlapping(std::span<const CharRange> offsets,

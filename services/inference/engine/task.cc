@@ -37,6 +37,19 @@ absl::Status CheckIds(std::span<const int32_t> ids, int vocab_size) {
   return absl::OkStatus();
 }
 
+absl::Status CheckEvidence(std::span<const Question> questions, std::string_view passage) {
+  const auto characters = static_cast<int64_t>(CountCodePoints(passage));
+  for (size_t q = 0; q < questions.size(); ++q) {
+    for (const CharRange& span : questions[q].evidence) {
+      if (span.begin >= 0 && span.begin < span.end && span.end <= characters) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("question ", q + 1, " has evidence [", span.begin, ", ", span.end,
+                       "), which must hold a character and end within the passage's ", characters));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckTask(const Task& task, const Engine::State& state, int max_new_tokens) {
   if (task.context.ids.empty()) return absl::InvalidArgumentError("the context has no tokens");
   KVSCOPE_RETURN_IF_ERROR(CheckIds(task.context.ids, state.vocab_size));
@@ -66,6 +79,7 @@ absl::StatusOr<std::vector<Task>> PlanTasks(const Engine::State& state, const Gr
   KVSCOPE_RETURN_IF_ERROR(CheckGrid(grid, passage));
   const Prompt prompt = ChoosePieces(grid.prompt, state.pieces);
   const std::string passage_text = ToValidUtf8(passage.context);
+  KVSCOPE_RETURN_IF_ERROR(CheckEvidence(passage.questions, passage_text));
   std::vector<Question> valid = passage.questions;
   for (Question& question : valid) question.question = ToValidUtf8(question.question);
   const std::span<const Question> questions = valid;

@@ -42,8 +42,8 @@ struct CellRecord {
 
 // What of a question does not depend on press and ratio.
 struct QuestionRecord {
-  std::vector<int32_t>
-      answer_tokens;  // context tokens overlapping an occurrence of the gold answer, ascending
+  // Context tokens of the gold answer, ascending: of its occurrences, else of its evidence.
+  std::vector<int32_t> answer_tokens;
   std::vector<int32_t> gold_ids;  // by the scoring tokenizer
   std::vector<std::vector<int32_t>> alias_ids;
 };

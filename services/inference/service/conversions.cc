@@ -158,8 +158,26 @@ Passage ToPassage(const v1::Passage& passage) {
     out.questions.push_back({.question = question.question(),
                              .answer = question.answer(),
                              .aliases = {question.aliases().begin(), question.aliases().end()}});
+    for (const v1::Span& span : question.evidence()) {
+      out.questions.back().evidence.push_back({span.begin(), span.end()});
+    }
   }
   return out;
+}
+
+absl::Status CheckScoring(const v1::Scoring& scoring) {
+  const double correct = scoring.correct_min_f1() == 0 ? 0.5 : scoring.correct_min_f1();
+  if (!(correct > 0 && correct <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("scoring.correct_min_f1: ", correct,
+                                                   " was found, but it must be from 0 to 1"));
+  }
+  const double partial = scoring.partial_above_f1();
+  if (!(partial >= 0 && partial <= correct)) {
+    return absl::InvalidArgumentError(absl::StrCat("scoring.partial_above_f1: ", partial,
+                                                   " was found, but it must be from 0 to ", correct,
+                                                   ", from where an answer is correct"));
+  }
+  return absl::OkStatus();
 }
 
 EngineOptions ToEngineOptions(const std::string& device, const std::string& dtype,

@@ -36,6 +36,10 @@ absl::StatusOr<Grid> ToGrid(const GridSpec& spec);
 
 Passage ToPassage(const v1::Passage& passage);
 
+// Errors: InvalidArgument naming the field (a threshold out of range or order). Phrases are the
+// metrics service's to judge.
+absl::Status CheckScoring(const v1::Scoring& scoring);
+
 EngineOptions ToEngineOptions(const std::string& device, const std::string& dtype,
                               const v1::Scoring& scoring);
 

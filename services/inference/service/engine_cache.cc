@@ -67,8 +67,10 @@ absl::StatusOr<std::shared_ptr<const Engine>> EngineCache::Open(const std::strin
     KVSCOPE_ASSIGN_OR_RETURN(resolved.scoring_tokenizer,
                              Resolve("score.tokenizer", options.scoring_tokenizer));
   }
-  const std::string key = absl::StrCat(directory, "\n", resolved.device, "\n", resolved.dtype, "\n",
-                                       resolved.scoring_tokenizer, "\n", Fingerprint(directory));
+  const std::string key = absl::StrCat(
+      directory, "\n", resolved.device, "\n", resolved.dtype, "\n", resolved.scoring_tokenizer,
+      "\n", Fingerprint(directory), "\n",
+      resolved.scoring_tokenizer.empty() ? "" : Fingerprint(resolved.scoring_tokenizer));
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = std::find_if(open_.begin(), open_.end(),
                                   [&](const Entry& entry) { return entry.key == key; });

@@ -18,8 +18,8 @@ class EngineCache {
   // are paths of any directory.
   explicit EngineCache(std::string models_dir) : models_dir_(std::move(models_dir)) {}
 
-  // Opens `model` or returns it as it was opened, unless its files have changed since. The two used
-  // last stay open.
+  // Opens `model` or returns it as it was opened, unless its files, or the scoring tokenizer's,
+  // have changed since. The two used last stay open.
   // Errors: InvalidArgument (a name that leaves models_dir), NotFound (no such directory), and
   // those of Engine::Load.
   absl::StatusOr<std::shared_ptr<const Engine>> Open(const std::string& model,

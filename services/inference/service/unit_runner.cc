@@ -28,16 +28,25 @@ v1::UnitHeader HeaderOf(const v1::Unit& unit, const EngineInfo& info) {
   header.set_kv_heads(info.kv_heads);
   header.set_correct_min_f1(unit.scoring().correct_min_f1());
   header.set_partial_above_f1(unit.scoring().partial_above_f1());
+  *header.mutable_abstentions() = unit.scoring().abstentions();
   return header;
 }
 
-absl::Status CheckWeights(const v1::Unit& unit, const EngineInfo& info) {
-  if (unit.weights_digest().empty() || unit.weights_digest() == info.weights_digest) {
-    return absl::OkStatus();
-  }
-  return absl::FailedPreconditionError(absl::StrCat("weights_digest: the unit asks for ",
-                                                    unit.weights_digest(), ", but ", info.model_dir,
-                                                    " on this worker has ", info.weights_digest));
+absl::Status CheckDigest(const char* field, const std::string& wanted, const std::string& found,
+                         const std::string& directory) {
+  if (wanted.empty() || wanted == found) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(field, ": the unit asks for ", wanted, ", but ",
+                                                    directory, " on this worker has ", found));
+}
+
+// The unit was planned with the files of another worker: here they must be the same.
+absl::Status CheckFiles(const v1::Unit& unit, const EngineInfo& info) {
+  KVSCOPE_RETURN_IF_ERROR(
+      CheckDigest("weights_digest", unit.weights_digest(), info.weights_digest, info.model_dir));
+  KVSCOPE_RETURN_IF_ERROR(CheckDigest("tokenizer_digest", unit.tokenizer_digest(),
+                                      info.tokenizer_digest, info.model_dir));
+  return CheckDigest("scoring_tokenizer_digest", unit.scoring_tokenizer_digest(),
+                     info.scoring_tokenizer_digest, unit.scoring().tokenizer());
 }
 
 // Merges what was recorded with what was measured.
@@ -76,11 +85,12 @@ absl::Status InPassage(const v1::Passage& passage, const absl::Status& status) {
 absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
                              Cancellation& cancellation) {
   KVSCOPE_ASSIGN_OR_RETURN(const Grid grid, ToGrid(GridOf(unit)));
+  KVSCOPE_RETURN_IF_ERROR(CheckScoring(unit.scoring()));
   EngineOptions options = ToEngineOptions(unit.device(), unit.dtype(), unit.scoring());
   if (options.device == "auto") options.device = device_;
   KVSCOPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine,
                            cache_.Open(unit.model(), options));
-  KVSCOPE_RETURN_IF_ERROR(CheckWeights(unit, engine->info()));
+  KVSCOPE_RETURN_IF_ERROR(CheckFiles(unit, engine->info()));
   KVSCOPE_ASSIGN_OR_RETURN(
       const std::unique_ptr<MeasureCall> call,
       MeasureCall::Start(*metrics_, HeaderOf(unit, engine->info()), cancellation));

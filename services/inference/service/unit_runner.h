@@ -31,7 +31,8 @@ class UnitRunner {
 
   // Holds one passage's results at a time.
   // Errors: InvalidArgument (the unit would fail anywhere; names the field or the passage),
-  // NotFound (no such model here), FailedPrecondition (its weights differ from the unit's),
+  // NotFound (no such model here), FailedPrecondition (its weights or tokenizers differ from the
+  // unit's),
   // Unavailable (the metrics service does not answer), Cancelled.
   absl::Status Run(const v1::Unit& unit, const UnitHooks& hooks, Cancellation& cancellation);
 

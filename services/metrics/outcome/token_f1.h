@@ -1,4 +1,8 @@
 // Token-level F1 between an answer and what it should have been.
+// Source: arXiv:2603.01426, set-up: F1 over the ids of one tokenizer (there Llama 3's). The ids are
+// those of the texts as they are: case, punctuation and articles count, only white space around a
+// text does not, and no special tokens are added (inference/engine/scoring_ids.h). Where spelling
+// shall not count, there is `exact` and there are aliases.
 #pragma once
 
 #include <cstdint>

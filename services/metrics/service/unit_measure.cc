@@ -87,6 +87,13 @@ absl::Status UnitMeasure::TakeUnit(const v1::UnitHeader& unit) {
         absl::StrCat("unit.partial_above_f1: ", unit.partial_above_f1(),
                      " was found, but it must be from 0 to 1"));
   }
+  for (int i = 0; i < unit.abstentions_size(); ++i) {
+    if (Abstentions::IsPhrase(unit.abstentions(i))) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("unit.abstentions[", i, "]: no letter or digit was found"));
+  }
+  const std::vector<std::string> phrases(unit.abstentions().begin(), unit.abstentions().end());
+  abstentions_ = Abstentions(phrases);
   unit_ = unit;
   return absl::OkStatus();
 }
@@ -244,10 +251,10 @@ absl::Status UnitMeasure::FinishStream() {
   if (unit_->correct_min_f1() > 0) thresholds.correct_f1 = unit_->correct_min_f1();
   thresholds.partial_above_f1 = unit_->partial_above_f1();
   KVSCOPE_ASSIGN_OR_RETURN(const AnswerMetrics metrics,
-                           MeasureAnswer(*survival_, input, thresholds));
+                           MeasureAnswer(*survival_, input, abstentions_, thresholds));
   v1::AnswerMetrics answer = ToProto(metrics);
   answer.set_question_index(stream_->question_index());
-  if (rows > 0 && question.answer_tokens_size() > 0) {
+  if (rows > 0 && metrics.ger.has_value()) {
     answer.set_answer_mass_mean(prompt_mass_sum_ / heads);
   }
   held_bytes_ += answer.SpaceUsedLong() - top_tokens_.size() * sizeof(int32_t);

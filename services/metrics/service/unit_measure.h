@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "kvscope/v1/metrics.pb.h"
 #include "kvscope/v1/survival.pb.h"
+#include "services/metrics/outcome/abstention.h"
 #include "services/metrics/survival/survival.h"
 
 namespace kvscope::metrics {
@@ -46,6 +47,7 @@ class UnitMeasure {
   size_t keep_bytes() const;  // of one cell of this passage
 
   std::optional<v1::UnitHeader> unit_;
+  Abstentions abstentions_;  // the unit's
   std::optional<v1::PassageRecord> passage_;
   bool passage_complete_ = false;
 

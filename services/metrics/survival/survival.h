@@ -25,7 +25,7 @@ struct SurvivalMetrics {
 };
 
 // Of one answer: over the context tokens of the gold answer's span.  All are null where the span is
-// empty, that is, where the gold answer does not occur in the context: never 0.
+// empty, that is, where the gold answer has no place in the context: never 0.
 struct AnswerSurvival {
   std::optional<double> ger;                     // span tokens evicted in every head of every layer
   std::optional<std::vector<double>> ger_layer;  // [layers] ... in every head of the layer

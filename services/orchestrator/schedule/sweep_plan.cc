@@ -10,10 +10,10 @@ namespace kvscope::orchestrator {
 
 UnitKey::UnitKey(const SweepPlan& plan, const std::string& regime, int64_t first_passage)
     : heatmaps_left_(std::max<int64_t>(plan.heatmap_passages - first_passage, 0)) {
-  Add("kvscope unit 1");
+  Add("kvscope unit 2");
   for (const std::string* field :
        {&plan.weights_digest, &plan.tokenizer_digest, &plan.device, &plan.dtype, &plan.code_version,
-        &plan.scoring_tokenizer, &plan.scoring_tokenizer_digest, &regime}) {
+        &plan.scoring_tokenizer_digest, &regime}) {
     Add(*field);
   }
   Add(static_cast<int64_t>(plan.presses.size()));
@@ -30,6 +30,8 @@ UnitKey::UnitKey(const SweepPlan& plan, const std::string& regime, int64_t first
   Add(int64_t{plan.capture_consensus});
   Add(plan.correct_min_f1);
   Add(plan.partial_above_f1);
+  Add(static_cast<int64_t>(plan.abstentions.size()));
+  for (const std::string& phrase : plan.abstentions) Add(phrase);
   Add(static_cast<int64_t>(plan.seed));
 }
 

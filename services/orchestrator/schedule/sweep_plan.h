@@ -18,11 +18,11 @@ struct SweepPlan {
   int max_new_tokens = 0;
   PromptPieces prompt;
   bool capture_consensus = false;
-  int64_t heatmap_passages = 0;  // the first of each data set
-  std::string scoring_tokenizer;
+  int64_t heatmap_passages = 0;          // the first of each data set
   std::string scoring_tokenizer_digest;  // empty: the model's own
   double correct_min_f1 = 0;
   double partial_above_f1 = 0;
+  std::vector<std::string> abstentions;  // ascending
   uint64_t seed = 0;
 
   std::string weights_digest;

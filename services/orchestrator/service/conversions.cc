@@ -233,10 +233,11 @@ SweepPlan ToPlan(const v1::SweepSpec& spec, const v1::CheckReply& check) {
   if (prompt.has_answer_prefix()) plan.prompt.answer_prefix = prompt.answer_prefix();
   plan.capture_consensus = spec.capture().consensus();
   plan.heatmap_passages = spec.capture().heatmap_passages();
-  plan.scoring_tokenizer = spec.scoring().tokenizer();
   plan.scoring_tokenizer_digest = check.model().scoring_tokenizer_digest();
   plan.correct_min_f1 = spec.scoring().correct_min_f1();
   plan.partial_above_f1 = spec.scoring().partial_above_f1();
+  plan.abstentions.assign(spec.scoring().abstentions().begin(), spec.scoring().abstentions().end());
+  std::sort(plan.abstentions.begin(), plan.abstentions.end());
   plan.seed = spec.seed();
   plan.weights_digest = check.model().weights_digest();
   plan.tokenizer_digest = check.model().tokenizer_digest();
@@ -257,6 +258,8 @@ v1::Unit ToUnit(const LeasedUnit& unit, const SweepProtos& protos) {
   proto.set_key(unit.key);
   proto.set_model(spec.model());
   proto.set_weights_digest(protos.check.model().weights_digest());
+  proto.set_tokenizer_digest(protos.check.model().tokenizer_digest());
+  proto.set_scoring_tokenizer_digest(protos.check.model().scoring_tokenizer_digest());
   proto.set_device(protos.check.model().device());
   proto.set_dtype(protos.check.model().dtype());
   proto.set_regime(RegimeOfText(unit.regime));

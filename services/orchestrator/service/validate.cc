@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "services/orchestrator/datasets/passage_json.h"
+#include "services/orchestrator/sweep/sweep.h"
+#include "services/orchestrator/sweep/utf8.h"
 #include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
@@ -107,6 +109,29 @@ absl::Status ValidateTexts(const v1::SweepSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateScoring(const v1::Scoring& scoring) {
+  const double correct = scoring.correct_min_f1() == 0 ? 0.5 : scoring.correct_min_f1();
+  if (!(correct > 0 && correct <= 1)) {
+    return Invalid("spec.scoring.correct_min_f1: is ", correct, ", allowed is [0, 1]");
+  }
+  const double partial = scoring.partial_above_f1();
+  if (!(partial >= 0 && partial <= correct)) {
+    return Invalid("spec.scoring.partial_above_f1: is ", partial, ", allowed is [0, ", correct,
+                   "]: up to where an answer is correct");
+  }
+  if (scoring.abstentions_size() > static_cast<int>(kMaxAbstentions)) {
+    return Invalid("spec.scoring.abstentions: has ", scoring.abstentions_size(),
+                   " entries, allowed are at most ", kMaxAbstentions);
+  }
+  for (int i = 0; i < scoring.abstentions_size(); ++i) {
+    const std::string& phrase = scoring.abstentions(i);
+    if (phrase.size() <= kMaxAbstentionBytes && HasLetterOrDigit(phrase)) continue;
+    return Invalid("spec.scoring.abstentions[", i, "]: must have 1 to ", kMaxAbstentionBytes,
+                   " bytes, with a letter or a digit among them");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ValidateRequestId(const std::string& request_id) {
@@ -139,15 +164,7 @@ absl::Status ValidateSpec(const v1::SweepSpec& spec) {
     return Invalid("spec.capture.heatmap_passages: is ", spec.capture().heatmap_passages(),
                    ", allowed are 0 and more");
   }
-  const double f1 = spec.scoring().correct_min_f1();
-  if (!(f1 >= 0 && f1 <= 1)) {
-    return Invalid("spec.scoring.correct_min_f1: is ", f1, ", allowed is [0, 1]");
-  }
-  const double partial = spec.scoring().partial_above_f1();
-  if (!(partial >= 0 && partial <= 1)) {
-    return Invalid("spec.scoring.partial_above_f1: is ", partial, ", allowed is [0, 1]");
-  }
-  return absl::OkStatus();
+  return ValidateScoring(spec.scoring());
 }
 
 absl::StatusOr<std::string> CanonicalPassage(Passage& passage, const std::string& dataset,

@@ -74,16 +74,21 @@ std::string CanonicalSweep(const Sweep& sweep) {
                                   "\nseed: ", sweep.seed, "\ndatasets:\n");
   for (const DatasetEntry& entry : sweep.datasets) text += DatasetLine(entry);
   const auto regime = [](std::string* out, Regime r) { out->append(RegimeName(r)); };
-  const auto press = [](std::string* out, const std::string& p) { out->append(Quote(p)); };
+  const auto quoted = [](std::string* out, const std::string& p) { out->append(Quote(p)); };
   const auto ratio = [](std::string* out, double r) { out->append(Decimal(r)); };
   absl::StrAppend(&text, "regimes: [", absl::StrJoin(sweep.regimes, ", ", regime), "]\n",
-                  "presses: [", absl::StrJoin(sweep.presses, ", ", press), "]\n", "ratios: [",
+                  "presses: [", absl::StrJoin(sweep.presses, ", ", quoted), "]\n", "ratios: [",
                   absl::StrJoin(sweep.ratios, ", ", ratio), "]\n",
                   "max_new_tokens: ", sweep.max_new_tokens, "\n");
   absl::StrAppend(&text, PromptLines(sweep.prompt), CaptureLine(sweep.capture),
                   "score: {tokenizer: ", Quote(sweep.score.tokenizer),
                   ", correct: ", Decimal(sweep.score.correct_f1),
-                  ", partial: ", Decimal(sweep.score.partial_f1), "}\n");
+                  ", partial: ", Decimal(sweep.score.partial_f1));
+  if (!sweep.score.abstentions.empty()) {  // a list in the file has an element
+    absl::StrAppend(&text, ", abstentions: [", absl::StrJoin(sweep.score.abstentions, ", ", quoted),
+                    "]");
+  }
+  text += "}\n";
   return text;
 }
 

@@ -31,7 +31,7 @@ constexpr std::string_view kCaptureKeys[] = {"consensus", "graph", "probes", "he
 constexpr std::string_view kGraphKeys[] = {"passages", "epsilon"};
 constexpr std::string_view kProbeKeys[] = {"pool"};
 constexpr std::string_view kHeatmapKeys[] = {"passages"};
-constexpr std::string_view kScoreKeys[] = {"tokenizer", "correct", "partial"};
+constexpr std::string_view kScoreKeys[] = {"tokenizer", "correct", "partial", "abstentions"};
 constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};
 constexpr std::string_view kDtypes[] = {"auto", "float32", "bfloat16"};
 constexpr std::string_view kScales[] = {"paper", "pocket"};
@@ -213,6 +213,32 @@ void ParseCapture(YamlSection& root, YamlErrors& errors, CaptureOptions& capture
   }
 }
 
+void ParseAbstentions(YamlSection& section, YamlErrors& errors, std::vector<std::string>& phrases) {
+  for (const YAML::Node& node : section.List("abstentions")) {
+    const std::string field = Element("score.abstentions", phrases.size());
+    std::string phrase;
+    ReadText(node, field, errors, &phrase);
+    if (!HasLetterOrDigit(phrase)) {
+      errors.Report(node.Mark(), field,
+                    absl::StrCat("is ", Describe(node), ", must have a letter or a digit"));
+    }
+    if (phrase.size() > kMaxAbstentionBytes) {
+      errors.Report(
+          node.Mark(), field,
+          absl::StrCat("has ", phrase.size(), " bytes, allowed are at most ", kMaxAbstentionBytes));
+    }
+    if (std::count(phrases.begin(), phrases.end(), phrase) > 0) {
+      errors.Report(node.Mark(), field, absl::StrCat("lists ", Quoted(phrase), " twice"));
+    }
+    phrases.push_back(std::move(phrase));
+  }
+  if (phrases.size() > kMaxAbstentions) {
+    errors.Report(
+        section.Find("abstentions")->Mark(), "score.abstentions",
+        absl::StrCat("has ", phrases.size(), " elements, allowed are at most ", kMaxAbstentions));
+  }
+}
+
 void ParseScore(YamlSection& root, YamlErrors& errors, ScoreOptions& score) {
   const auto node = root.Find("score");
   if (!node) return;
@@ -220,7 +246,12 @@ void ParseScore(YamlSection& root, YamlErrors& errors, ScoreOptions& score) {
   section.Text("tokenizer", &score.tokenizer);
   RequireText(section, "tokenizer", errors, score.tokenizer);
   section.Number("correct", 0, 1, /*open=*/false, &score.correct_f1);
+  if (score.correct_f1 == 0) {
+    errors.Report(section.Find("correct")->Mark(), "score.correct",
+                  "is 0, must be in (0, 1]: else every answer is correct");
+  }
   section.Number("partial", 0, 1, /*open=*/false, &score.partial_f1);
+  ParseAbstentions(section, errors, score.abstentions);
   if (score.partial_f1 > score.correct_f1) {
     errors.Report(node->Mark(), "score.partial",
                   absl::StrCat("is ", score.partial_f1,

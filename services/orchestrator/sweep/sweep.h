@@ -71,11 +71,18 @@ struct CaptureOptions {
   bool operator==(const CaptureOptions&) const = default;
 };
 
+// The most phrases that a sweep adds to those that abstain, and the longest of them.
+inline constexpr size_t kMaxAbstentions = 100;
+inline constexpr size_t kMaxAbstentionBytes = 200;
+
 // How answers are judged: F1 >= correct_f1 is correct, F1 > partial_f1 partial, less is neither.
 struct ScoreOptions {
   std::string tokenizer = "model";  // the model's own, or a folder with a tokenizer.json
-  double correct_f1 = 0.5;          // in [0, 1]
+  double correct_f1 = 0.5;          // in (0, 1]
   double partial_f1 = 0;            // in [0, correct_f1]
+  // Phrases that decline to answer, beside "I dont know" and its like (the metrics' Abstentions);
+  // each has a letter or a digit.
+  std::vector<std::string> abstentions = {};
 
   bool operator==(const ScoreOptions&) const = default;
 };

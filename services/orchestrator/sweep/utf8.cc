@@ -1,5 +1,7 @@
 #include "services/orchestrator/sweep/utf8.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -56,6 +58,30 @@ std::string_view CodePointSlice(std::string_view text, size_t start, size_t end)
     ++code_point;
   }
   return from < to ? text.substr(from, to - from) : std::string_view();
+}
+
+bool HasLetterOrDigit(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  for (size_t i = 0; i < text.size();) {
+    utf8proc_int32_t code_point = 0;
+    const auto size =
+        utf8proc_iterate(bytes + i, static_cast<utf8proc_ssize_t>(text.size() - i), &code_point);
+    i += static_cast<size_t>(std::max<utf8proc_ssize_t>(size, 1));
+    if (size <= 0) continue;
+    switch (utf8proc_category(code_point)) {
+      case UTF8PROC_CATEGORY_LU:
+      case UTF8PROC_CATEGORY_LL:
+      case UTF8PROC_CATEGORY_LT:
+      case UTF8PROC_CATEGORY_LO:
+      case UTF8PROC_CATEGORY_ND:
+      case UTF8PROC_CATEGORY_NL:
+      case UTF8PROC_CATEGORY_NO:
+        return true;
+      default:
+        break;
+    }
+  }
+  return false;
 }
 
 std::string Quoted(std::string_view text, size_t max_bytes) {

@@ -17,6 +17,10 @@ size_t CountCodePoints(std::string_view text);
 // The bytes of code points [start, end) of well-formed UTF-8; the range is cut to the text's.
 std::string_view CodePointSlice(std::string_view text, size_t start, size_t end);
 
+// Whether a letter or a number is in it (Unicode's Lu, Ll, Lt, Lo and N); bytes that are no UTF-8
+// count as none.
+bool HasLetterOrDigit(std::string_view text);
+
 // Foreign bytes made fit for an error message: at most `max_bytes` of `text`, in double quotes,
 // control and non-ASCII bytes as \xNN, `...` where it was cut.
 std::string Quoted(std::string_view text, size_t max_bytes = 60);

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -202,6 +204,57 @@ TEST(Evaluate, AnswerTokensAreThoseOfTheGoldAnswer) {
   EXPECT_EQ(Pocket().state().tokenizer->Decode(record.questions[1].gold_ids, false), "Vershire");
 }
 
+TEST(Evaluate, EvidenceIsTheSpanOfAnAnswerFromSeveralPlaces) {
+  Passage passage = ThreePeople();
+  const auto at = [&](const std::string& word) {  // the context is ASCII
+    const auto begin = static_cast<int32_t>(passage.context.find(word));
+    return CharRange{begin, begin + static_cast<int32_t>(word.size())};
+  };
+  passage.questions = {{.question = "Where did Falwyn Belmont and Ralina Corski live?",
+                        .answer = "Delgate and Ormouth",
+                        .aliases = {},
+                        .evidence = {at("Ormouth"), at("Delgate")}},
+                       {.question = "Where did Darias Fenwick live?",
+                        .answer = "Vershire",
+                        .aliases = {},
+                        .evidence = {at("Delgate")}}};
+  for (const Regime regime : {Regime::kAgnostic, Regime::kAware, Regime::kAwareEach}) {
+    Grid grid = MakeGrid({"knorm"}, {0});
+    grid.regime = regime;
+    const PassageRecord record = Evaluate(grid, passage, true).back();
+    std::string joined;
+    for (const int32_t t : record.questions[0].answer_tokens) joined += record.context_tokens[t];
+    EXPECT_EQ(joined, " Delgate Ormouth");
+    joined.clear();
+    for (const int32_t t : record.questions[1].answer_tokens) joined += record.context_tokens[t];
+    EXPECT_EQ(joined, " Vershire");
+  }
+}
+
+TEST(Evaluate, RefusesEvidenceBeyondThePassage) {
+  Passage passage = ThreePeople();
+  const auto characters = static_cast<int32_t>(passage.context.size());
+  passage.questions[2].evidence = {{0, characters}};
+  EXPECT_TRUE(MeasurePassage(Pocket(), MakeGrid({"knorm"}, {0}), passage).ok());
+  for (const CharRange bad : {CharRange{0, characters + 1}, CharRange{-1, 2}, CharRange{3, 3},
+                              CharRange{5, 4}, CharRange{0, INT32_MAX}}) {
+    passage.questions[2].evidence = {{0, 1}, bad};
+    const auto size = MeasurePassage(Pocket(), MakeGrid({"knorm"}, {0}), passage);
+    EXPECT_EQ(size.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(size.status().message()), HasSubstr("question 3 has evidence ["));
+  }
+}
+
+TEST(Evaluate, SpaceAroundATextIsNotScored) {
+  Passage passage = ThreePeople();
+  passage.questions[1].answer = "\n Vershire\u00A0";
+  passage.questions[1].aliases = {" Vershire", "in Vershire"};
+  const QuestionRecord question = Evaluate(MakeGrid({"knorm"}, {0}), passage)[0].questions[1];
+  EXPECT_EQ(Pocket().state().tokenizer->Decode(question.gold_ids, false), "Vershire");
+  EXPECT_EQ(question.alias_ids[0], question.gold_ids);
+  EXPECT_EQ(Pocket().state().tokenizer->Decode(question.alias_ids[1], false), "in Vershire");
+}
+
 TEST(Evaluate, CountsBytesOfKeptPairs) {
   const PassageRecord record = Evaluate(MakeGrid({"knorm"}, {0, 0.5}), ThreePeople())[0];
   const EngineInfo& info = Pocket().info();
@@ -392,6 +445,24 @@ TEST(Engine, AnotherTokenizerMayScore) {
                                               });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ((*engine)->state().scoring_tokenizer->Decode(gold, false), "3 August 1993");
+}
+
+TEST(Engine, ABrokenScoringTokenizerIsNamed) {
+  const std::string folder = testing::TempDir() + "/scoring_" + std::to_string(getpid());
+  std::filesystem::create_directory(folder);
+  EngineOptions options;
+  options.device = "cpu";
+  options.scoring_tokenizer = folder;
+  const auto error = [&] {
+    const auto engine =
+        Engine::Load(KVSCOPE_SOURCE_DIR "/models/pocket-llama", options, /*info_only=*/true);
+    return std::string(engine.status().message());
+  };
+  EXPECT_THAT(error(), AllOf(HasSubstr("score.tokenizer: "), HasSubstr(folder),
+                             HasSubstr("tokenizer.json")));
+  std::ofstream(folder + "/tokenizer.json") << "{\"model\": ";
+  EXPECT_THAT(error(), AllOf(HasSubstr("score.tokenizer: "), HasSubstr(folder)));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Engine, TheReferenceBackendAnswersTheSame) {

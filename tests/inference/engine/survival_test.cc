@@ -54,6 +54,29 @@ TEST(FindAnswer, NothingOccursNowhere) {
   EXPECT_THAT(FindAnswer(Around(""), "a"), IsEmpty());
 }
 
+TEST(AnswerSpans, OccurrencesGoBeforeEvidence) {
+  const std::vector<CharRange> evidence = {Span(0, 2)};
+  EXPECT_THAT(AnswerSpans(Around("Ann met Bob"), "bob", evidence), ElementsAre(Span(12, 15)));
+}
+
+TEST(AnswerSpans, EvidenceStandsWhereNoOccurrenceIs) {
+  const std::vector<CharRange> evidence = {Span(8, 11), Span(0, 3)};
+  EXPECT_THAT(AnswerSpans(Around("Ann met Bob"), "Ann and Bob", evidence),
+              ElementsAre(Span(4, 7), Span(12, 15)));
+  EXPECT_THAT(AnswerSpans(Around("Ann met Bob"), "Ann and Bob", {}), IsEmpty());
+  ContextText context = Around("Bob");  // what stands before the passage counts by characters
+  context.text = "\u00fcn.\n" + context.text.substr(4);
+  context.passage_begin = 5;
+  context.passage_end = 8;
+  EXPECT_THAT(AnswerSpans(context, "Ann", std::vector{Span(0, 3)}), ElementsAre(Span(4, 7)));
+}
+
+TEST(TokensOverlapping, SpansMayHoldOneAnother) {
+  const std::vector<CharRange> offsets = {Span(0, 2), Span(2, 5), Span(5, 6), Span(6, 9)};
+  const std::vector<CharRange> spans = {Span(0, 6), Span(1, 2), Span(2, 3)};
+  EXPECT_THAT(TokensOverlapping(offsets, spans), ElementsAre(0, 1, 2));
+}
+
 TEST(TokensOverlapping, AnySharedCharacterCounts) {
   const std::vector<CharRange> offsets = {Span(0, 2), Span(2, 5), Span(5, 6), Span(6, 9)};
   const std::vector<CharRange> spans = {Span(1, 3), Span(6, 7)};

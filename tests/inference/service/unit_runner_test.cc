@@ -96,6 +96,64 @@ TEST_F(UnitRunnerTest, TheUncompressedModelAnswersAndItsGerIsZero) {
   EXPECT_FALSE(result->answers(2).metrics().has_ger());  // "I dont know" stands nowhere
 }
 
+// "Where did ... travel and who ...": gathered from two places that the data set names.
+TEST_F(UnitRunnerTest, AnAnswerFromSeveralPlacesHasTheGerOfItsEvidence) {
+  v1::Unit unit = PocketUnit();
+  v1::Passage& passage = *unit.mutable_passages(0);
+  v1::Question& part = *passage.mutable_questions(0);
+  part.set_answer("Janmouth and Laneth Brenholm");
+  const absl::StatusOr<v1::ResultChunk> without = Run(unit);
+  ASSERT_TRUE(without.ok()) << without.status();
+  EXPECT_FALSE(without->answers(0).metrics().has_ger());
+  EXPECT_FALSE(without->answers(0).metrics().has_answer_mass_mean());
+
+  const auto add_evidence = [&](v1::Question& question, const std::string& text) {
+    const auto begin = static_cast<int32_t>(passage.context().find(text));  // ASCII
+    question.add_evidence()->set_begin(begin);
+    question.mutable_evidence()->rbegin()->set_end(begin + static_cast<int32_t>(text.size()));
+  };
+  add_evidence(part, "Janmouth");
+  add_evidence(part, "Laneth Brenholm");
+  add_evidence(*passage.mutable_questions(2), "scarlet");  // to an abstention: it is no answer
+  unit.mutable_capture()->set_heatmap_passages(1);
+  const absl::StatusOr<v1::ResultChunk> with = Run(unit);
+  ASSERT_TRUE(with.ok()) << with.status();
+  for (int i = 0; i < 12; i += 3) {  // the first question in every cell of the passage
+    const v1::AnswerMetrics& metrics = with->answers(i).metrics();
+    ASSERT_TRUE(metrics.has_ger() && metrics.has_answer_mass_mean());
+    const v1::Heatmap& map = with->heatmaps(i / 3);
+    std::string marked;
+    int evicted = 0;
+    const int row_bytes = (map.tokens_size() + 7) / 8;
+    for (const int t : map.answer_tokens()) {
+      marked += map.tokens(t);
+      bool kept = false;
+      for (int row = 0; row < map.layers() * map.kv_heads(); ++row) {
+        kept |= map.keep_bits()[static_cast<size_t>(row * row_bytes + t / 8)] >> (t % 8) & 1;
+      }
+      evicted += !kept;
+    }
+    EXPECT_EQ(marked, " Janmouth Laneth Brenholm");
+    EXPECT_DOUBLE_EQ(metrics.ger(), static_cast<double>(evicted) / map.answer_tokens_size());
+    EXPECT_FALSE(with->answers(i + 2).metrics().has_ger());
+    EXPECT_FALSE(with->answers(i + 2).metrics().has_answer_mass_mean());
+  }
+}
+
+TEST_F(UnitRunnerTest, TheSweepsOwnPhrasesAbstain) {
+  v1::Unit unit = PocketUnit();
+  unit.mutable_passages(0)->mutable_questions(1)->set_answer("somebody else");
+  const absl::StatusOr<v1::ResultChunk> known = Run(unit);
+  ASSERT_TRUE(known.ok()) << known.status();
+  EXPECT_EQ(known->answers(1).answer(), "Laneth Brenholm");
+  EXPECT_EQ(known->answers(1).metrics().outcome(), v1::AnswerMetrics::HALLUCINATION);
+  unit.mutable_scoring()->add_abstentions("laneth BRENHOLM");
+  const absl::StatusOr<v1::ResultChunk> more = Run(unit);
+  ASSERT_TRUE(more.ok()) << more.status();
+  EXPECT_EQ(more->answers(1).metrics().outcome(), v1::AnswerMetrics::UNKNOWN);
+  EXPECT_EQ(more->answers(0).metrics().outcome(), v1::AnswerMetrics::CORRECT);
+}
+
 TEST_F(UnitRunnerTest, EqualUnitsYieldEqualBytes) {
   const absl::StatusOr<v1::ResultChunk> first = Run(PocketUnit());
   const absl::StatusOr<v1::ResultChunk> second = Run(PocketUnit());
@@ -150,6 +208,22 @@ TEST_F(UnitRunnerTest, RefusesWhatItCannotRun) {
     unit.set_model(name);
     EXPECT_EQ(Run(unit).status().code(), absl::StatusCode::kInvalidArgument) << name;
   }
+  const std::string tokenizer = cache_.Open("pocket-llama", {}).value()->info().tokenizer_digest;
+  unit = PocketUnit();
+  unit.set_tokenizer_digest("00");
+  EXPECT_THAT(std::string(Run(unit).status().message()), HasSubstr("tokenizer_digest: the unit"));
+  unit.set_tokenizer_digest(tokenizer);
+  EXPECT_TRUE(Run(unit).ok());
+  unit.mutable_scoring()->set_tokenizer("pocket-llama");
+  unit.set_scoring_tokenizer_digest(tokenizer);
+  EXPECT_TRUE(Run(unit).ok());
+  unit.set_scoring_tokenizer_digest("00");
+  EXPECT_EQ(Run(unit).status().code(), absl::StatusCode::kFailedPrecondition);
+  unit = PocketUnit();
+  unit.mutable_scoring()->set_partial_above_f1(0.75);
+  EXPECT_EQ(Run(unit).status().code(), absl::StatusCode::kInvalidArgument);
+  unit.mutable_scoring()->set_correct_min_f1(0.75);
+  EXPECT_TRUE(Run(unit).ok());
   unit = PocketUnit();
   unit.mutable_scoring()->set_tokenizer("../elsewhere");
   EXPECT_EQ(Run(unit).status().code(), absl::StatusCode::kInvalidArgument);
@@ -202,6 +276,14 @@ TEST_F(UnitRunnerTest, TheCacheOpensAModelOnceUntilItsFilesChange) {
   const auto changed = cache.Open(folder, {});
   ASSERT_TRUE(changed.ok()) << changed.status();
   EXPECT_NE(*changed, *first);
+  const EngineOptions scored = {.scoring_tokenizer = folder};
+  const auto third = cache.Open(kModelsDir + "/pocket-llama", scored);
+  ASSERT_TRUE(third.ok()) << third.status();
+  EXPECT_EQ(*cache.Open(kModelsDir + "/pocket-llama", scored), *third);
+  std::ofstream(folder + "/tokenizer.json", std::ios::app) << "\n";
+  const auto fourth = cache.Open(kModelsDir + "/pocket-llama", scored);
+  ASSERT_TRUE(fourth.ok()) << fourth.status();
+  EXPECT_NE((*fourth)->info().scoring_tokenizer_digest, (*third)->info().scoring_tokenizer_digest);
   std::filesystem::remove_all(folder);
 }
 
@@ -286,6 +368,10 @@ TEST_F(UnitRunnerTest, ACheckRefusesWithOneSentence) {
   EXPECT_EQ(error([](auto&) {}), "");
   EXPECT_THAT(error([](auto& s) { s.set_presses(1, "snapkw"); }), HasSubstr("snapkw"));
   EXPECT_THAT(error([](auto& s) { s.set_model("absent"); }), HasSubstr("absent"));
+  EXPECT_THAT(error([](auto& s) { s.mutable_scoring()->set_tokenizer("absent"); }),
+              HasSubstr("score.tokenizer: there is no directory"));
+  EXPECT_THAT(error([](auto& s) { s.mutable_scoring()->set_tokenizer("."); }),
+              HasSubstr("score.tokenizer: "));  // the folder of models, which has none
   // A window that is longer than the passage: only compressing needs it.
   const auto wide = [](auto& s) { s.set_presses(1, "snapkv(window_size=5000)"); };
   EXPECT_THAT(error(wide), HasSubstr("towns-0"));

@@ -135,6 +135,35 @@ TEST(UnitMeasure, TheThresholdIsTheUnits) {
   EXPECT_EQ(measure.TakePassage()[0].cells(0).answers(0).outcome(), v1::AnswerMetrics::PARTIAL);
 }
 
+TEST(UnitMeasure, ThePhrasesAreTheUnits) {
+  SurvivalRecord unit = Unit(2, 2, 1);
+  const auto outcome = [&] {
+    UnitMeasure measure;
+    EXPECT_TRUE(
+        TakeAll(measure, {unit, Passage(5), Cell(0, 0, kBits), Stream("Nobody.", {9}), End()})
+            .ok());
+    return measure.TakePassage()[0].cells(0).answers(0).outcome();
+  };
+  EXPECT_EQ(outcome(), v1::AnswerMetrics::HALLUCINATION);
+  unit.mutable_unit()->add_abstentions("nobody");
+  EXPECT_EQ(outcome(), v1::AnswerMetrics::UNKNOWN);
+}
+
+TEST(UnitMeasure, AGoldThatAbstainsHasNoPlaceInTheContext) {
+  UnitMeasure measure;
+  SurvivalRecord passage = Passage(5);
+  passage.mutable_passage()->mutable_questions(0)->set_gold("I dont know");
+  SurvivalRecord stream = Stream("I do not know", {9});
+  AddRow(stream, {0, 0, 2, 2}, 0.5f);
+  ASSERT_TRUE(TakeAll(measure, {Unit(2, 2, 1), passage, Cell(0, 0, kBits), stream, End()}).ok());
+  const v1::PassageMetrics metrics = measure.TakePassage()[0];
+  const v1::AnswerMetrics& answer = metrics.cells(0).answers(0);
+  EXPECT_EQ(answer.outcome(), v1::AnswerMetrics::CORRECT);
+  EXPECT_FALSE(answer.has_ger() || answer.has_answer_mass_mean());
+  EXPECT_EQ(answer.ger_layer_size(), 0);
+  EXPECT_TRUE(answer.has_consensus_mean());
+}
+
 TEST(UnitMeasure, PartsMakeTheSameAsTheWhole) {
   SurvivalRecord whole = Stream("blue", {7});
   AddRow(whole, {0, 0, 2, 2}, 0.5f);
@@ -230,6 +259,12 @@ TEST(UnitMeasure, RefusesWhatContradictsTheHeaderAndNamesTheField) {
       {"unit.kv_heads", {Unit(2, 2, 3)}},
       {"unit.correct_min_f1",
        {with(unit, [](auto& r) { r.mutable_unit()->set_correct_min_f1(NAN); })}},
+      {"unit.abstentions[1]",
+       {with(unit,
+             [](auto& r) {
+               r.mutable_unit()->add_abstentions("no answer");
+               r.mutable_unit()->add_abstentions("?");
+             })}},
       {"passage.tokens", {unit, Passage(0)}},
       {"passage.tokens", {unit, Passage(INT32_MAX)}},
       {"passage.passage_index",

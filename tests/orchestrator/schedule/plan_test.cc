@@ -117,9 +117,13 @@ TEST(UnitKey, DependsOnAllThatDecidesTheResult) {
       [](SweepPlan& p) { p.prompt.answer_prefix = ""; },
       [](SweepPlan& p) { p.capture_consensus = true; },
       [](SweepPlan& p) { p.heatmap_passages = 1; },
-      [](SweepPlan& p) { p.scoring_tokenizer = "other"; },
       [](SweepPlan& p) { p.scoring_tokenizer_digest = "other"; },
       [](SweepPlan& p) { p.correct_min_f1 = 0.7; },
+      [](SweepPlan& p) { p.partial_above_f1 = 0.7; },
+      [](SweepPlan& p) { p.abstentions = {"no answer"}; },
+      [](SweepPlan& p) {
+        p.abstentions = {"no answer", "none"};
+      },
       [](SweepPlan& p) { p.seed = 1; },
       [](SweepPlan& p) { p.weights_digest = "other"; },
       [](SweepPlan& p) { p.tokenizer_digest = "other"; },

@@ -55,6 +55,21 @@ TEST_F(Validation, EveryFieldOfASpecIsNamed) {
        [](v1::SweepSpec& s) { s.mutable_capture()->set_heatmap_passages(-1); }},
       {"spec.scoring.correct_min_f1",
        [](v1::SweepSpec& s) { s.mutable_scoring()->set_correct_min_f1(2); }},
+      {"spec.scoring.correct_min_f1",
+       [](v1::SweepSpec& s) { s.mutable_scoring()->set_correct_min_f1(std::nan("")); }},
+      {"spec.scoring.partial_above_f1",  // above 0.5, which is meant by none
+       [](v1::SweepSpec& s) { s.mutable_scoring()->set_partial_above_f1(0.6); }},
+      {"spec.scoring.abstentions[1]",
+       [](v1::SweepSpec& s) {
+         s.mutable_scoring()->add_abstentions("none");
+         s.mutable_scoring()->add_abstentions(" ...");
+       }},
+      {"spec.scoring.abstentions[0]",
+       [](v1::SweepSpec& s) { s.mutable_scoring()->add_abstentions(std::string(201, 'a')); }},
+      {"spec.scoring.abstentions",
+       [](v1::SweepSpec& s) {
+         for (int i = 0; i < 101; ++i) s.mutable_scoring()->add_abstentions("none");
+       }},
   };
   for (const Case& c : cases) {
     v1::SweepSpec spec = good;

@@ -36,7 +36,8 @@ prompt:
   question_suffix: ""
 capture: {consensus: false, graph: {passages: 5, epsilon: 0.1}, probes: {pool: mean},
           heatmaps: {passages: 2}}
-score: {tokenizer: models/other, correct: 0.75, partial: 0.25}
+score: {tokenizer: models/other, correct: 0.75, partial: 0.25,
+        abstentions: ["no \"answer\"", keine Angabe, 无可奉告]}
 )yaml";
 
 constexpr char kSmall[] = R"yaml(name: s
@@ -84,7 +85,9 @@ TEST(ParseSweep, ReadsEveryField) {
   EXPECT_EQ(sweep->prompt.question_suffix, "");
   EXPECT_EQ(sweep->prompt.aware_line, std::nullopt);
   EXPECT_EQ(sweep->capture, (CaptureOptions{false, 5, 0.1, "mean", 2}));
-  EXPECT_EQ(sweep->score, (ScoreOptions{"models/other", 0.75, 0.25}));
+  EXPECT_EQ(
+      sweep->score,
+      (ScoreOptions{"models/other", 0.75, 0.25, {"no \"answer\"", "keine Angabe", "无可奉告"}}));
 }
 
 TEST(ParseSweep, FillsInTheDefaults) {
@@ -120,10 +123,10 @@ TEST(CanonicalSweep, IgnoresLayoutAndSeesEveryChange) {
   ASSERT_TRUE(ParseSweep(a, "a").ok()) << ParseSweep(a, "a").status();
   const std::string canonical = CanonicalSweep(*ParseSweep(a, "a"));
   EXPECT_EQ(canonical, CanonicalSweep(*ParseSweep(b, "b")));
-  for (const char* line :
-       {"seed: 1", "device: cpu", "dtype: float32", "regimes: [aware]", "max_new_tokens: 31",
-        "prompt: {answer_prefix: ''}", "capture: {consensus: false}",
-        "capture: {heatmaps: {passages: 1}}", "score: {partial: 0.1}"}) {
+  for (const char* line : {"seed: 1", "device: cpu", "dtype: float32", "regimes: [aware]",
+                           "max_new_tokens: 31", "prompt: {answer_prefix: ''}",
+                           "capture: {consensus: false}", "capture: {heatmaps: {passages: 1}}",
+                           "score: {partial: 0.1}", "score: {abstentions: [no answer]}"}) {
     const auto changed = ParseSweep(absl::StrCat(b, line, "\n"), "b");
     ASSERT_TRUE(changed.ok()) << changed.status();
     EXPECT_NE(CanonicalSweep(*changed), canonical) << line;
@@ -179,11 +182,34 @@ TEST(ParseSweep, RefusesValuesOutOfRange) {
   EXPECT_THAT(ErrorWith("", "max_new_tokens: 0\n"), HasSubstr("from 1 to 4096"));
   EXPECT_THAT(ErrorWith("", "max_new_tokens: 4097\n"), HasSubstr("from 1 to 4096"));
   EXPECT_THAT(ErrorWith("", "score: {correct: 1.1}\n"), HasSubstr("must be in [0, 1]"));
+  EXPECT_THAT(ErrorWith("", "score: {correct: 0}\n"),
+              HasSubstr("score.correct: is 0, must be in (0, 1]"));
   EXPECT_THAT(ErrorWith("", "score: {partial: 0.6}\n"),
               HasSubstr("score.partial: is 0.6, must be at most score.correct, which is 0.5"));
   EXPECT_THAT(ErrorWith("", "capture: {graph: {epsilon: 1}}\n"), HasSubstr("must be in [0, 1)"));
   EXPECT_THAT(ErrorWith("name: s", "name: ../s"), HasSubstr("must be 1 to 100 letters"));
   EXPECT_THAT(ErrorWith("name: s", "name: a b"), HasSubstr("must be 1 to 100 letters"));
+}
+
+TEST(ParseSweep, RefusesPhrasesThatSayNothing) {
+  EXPECT_EQ(ErrorWith("", "score: {abstentions: [no answer, ' ... ']}\n"),
+            "s.yaml:7: score.abstentions[1]: is \" ... \", must have a letter or a digit");
+  EXPECT_THAT(ErrorWith("", "score: {abstentions: ['']}\n"),
+              HasSubstr("score.abstentions[0]: is \"\", must have a letter or a digit"));
+  EXPECT_THAT(ErrorWith("", "score: {abstentions: []}\n"),
+              HasSubstr("score.abstentions: is an empty list"));
+  EXPECT_THAT(ErrorWith("", "score: {abstentions: no answer}\n"),
+              HasSubstr("score.abstentions: is \"no answer\", must be a list"));
+  EXPECT_THAT(ErrorWith("", "score: {abstentions: [[a]]}\n"),
+              HasSubstr("score.abstentions[0]: is a list, must be text"));
+  EXPECT_THAT(ErrorWith("", "score: {abstentions: [a, b, a]}\n"),
+              HasSubstr("score.abstentions[2]: lists \"a\" twice"));
+  EXPECT_THAT(ErrorWith("", absl::StrCat("score: {abstentions: [", std::string(201, 'a'), "]}\n")),
+              HasSubstr("score.abstentions[0]: has 201 bytes, allowed are at most 200"));
+  std::string many = "score: {abstentions: [a0";
+  for (int i = 1; i <= 100; ++i) absl::StrAppend(&many, ", a", i);
+  EXPECT_THAT(ErrorWith("", many + "]}\n"),
+              HasSubstr("score.abstentions: has 101 elements, allowed are at most 100"));
 }
 
 TEST(ParseSweep, RefusesUnknownWords) {

@@ -27,6 +27,15 @@ TEST(InvalidUtf8At, RefusesWhatIsJustBeyond) {
   }
 }
 
+TEST(HasLetterOrDigit, LooksForWhatAWordIsMadeOf) {
+  for (const char* text : {"a", "?? 7 ??", "\u7121", "\xFFz", "\u00BD"}) {
+    EXPECT_TRUE(HasLetterOrDigit(text)) << Quoted(text);
+  }
+  for (const char* text : {"", " \t", "...", "-", "\u2014", "\u02BC", "\u0301", "\xC3\xFF"}) {
+    EXPECT_FALSE(HasLetterOrDigit(text)) << Quoted(text);
+  }
+}
+
 TEST(CodePoints, AreCountedAndCut) {
   const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z";  // a é € (emoji) z
   EXPECT_EQ(CountCodePoints(text), 5u);
