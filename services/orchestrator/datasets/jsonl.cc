@@ -8,16 +8,16 @@
 #include "absl/strings/str_cat.h"
 #include "services/orchestrator/datasets/passage_json.h"
 #include "services/orchestrator/sweep/utf8.h"
+#include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
 namespace {
 
-constexpr size_t kChunkBytes = 64 << 10;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr size_t kMaxDatasetBytes = 100;
 
-// The file's name without folder and extension, fit for an id.
-std::string DatasetOf(const std::string& path) {
+}  // namespace
+
+std::string DatasetNameOf(const std::string& path) {
   std::string name = std::filesystem::path(path).stem().string().substr(0, kMaxDatasetBytes);
   const bool plain = !InvalidUtf8At(name) && std::none_of(name.begin(), name.end(), [](char c) {
     return absl::ascii_iscntrl(static_cast<unsigned char>(c));
@@ -25,67 +25,35 @@ std::string DatasetOf(const std::string& path) {
   return name.empty() || !plain ? "data" : name;
 }
 
-}  // namespace
-
-PassageReader::PassageReader(std::string path, std::shared_ptr<SeenIds> seen)
+PassageReader::PassageReader(std::string path, LineReader lines, std::shared_ptr<SeenIds> seen)
     : path_(std::move(path)),
-      dataset_(DatasetOf(path_)),
-      seen_(seen ? std::move(seen) : std::make_shared<SeenIds>()),
-      file_(path_, std::ios::binary) {}
+      dataset_(DatasetNameOf(path_)),
+      lines_(std::move(lines)),
+      seen_(seen ? std::move(seen) : std::make_shared<SeenIds>()) {}
 
 absl::StatusOr<PassageReader> PassageReader::Open(const std::string& path,
                                                   std::shared_ptr<SeenIds> seen) {
-  PassageReader reader(path, std::move(seen));
-  std::error_code error;
-  if (!reader.file_ || std::filesystem::is_directory(path, error)) {
-    return absl::NotFoundError(absl::StrCat(path, ": no data set can be read there"));
-  }
-  return reader;
-}
-
-absl::StatusOr<bool> PassageReader::NextLine(std::string_view* line) {
-  size_t searched = begin_;
-  while (true) {
-    const size_t end = buffer_.find('\n', searched);
-    const size_t length = std::min(end, buffer_.size()) - begin_;
-    if (length > kMaxLineBytes) {
-      return absl::InvalidArgumentError(absl::StrCat(path_, ":", line_ + 1, ": is longer than ",
-                                                     kMaxLineBytes,
-                                                     " bytes, the longest line allowed"));
-    }
-    if (end != std::string::npos || (file_.eof() && length > 0)) {
-      *line = std::string_view(buffer_).substr(begin_, length);
-      begin_ += length + (end != std::string::npos ? 1 : 0);
-      ++line_;
-      return true;
-    }
-    if (file_.eof()) return false;
-    buffer_.erase(0, begin_);
-    begin_ = 0;
-    searched = buffer_.size();
-    buffer_.resize(searched + kChunkBytes);
-    file_.read(buffer_.data() + searched, kChunkBytes);
-    buffer_.resize(searched + static_cast<size_t>(file_.gcount()));
-    if (!file_ && !file_.eof()) {
-      return absl::DataLossError(absl::StrCat(path_, ": reading failed after line ", line_));
-    }
-  }
+  KVSCOPE_ASSIGN_OR_RETURN(LineReader lines, LineReader::Open(path));
+  return PassageReader(path, std::move(lines), std::move(seen));
 }
 
 absl::StatusOr<std::optional<Passage>> PassageReader::Next() {
   while (true) {
-    std::string_view line;
-    const absl::StatusOr<bool> more = NextLine(&line);
-    if (!more.ok()) return more.status();
-    if (!*more && passages_ == 0) {
+    KVSCOPE_ASSIGN_OR_RETURN(const std::optional<Line> line, lines_.Next());
+    if (!line && passages_ == 0) {
       return absl::InvalidArgumentError(
           absl::StrCat(path_, ": holds no passage, must hold at least one"));
     }
-    if (!*more) return std::nullopt;
-    if (line_ == 1 && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    if (!line) return std::nullopt;
+    line_ = line->number;
+    if (!line->whole) {
+      return absl::InvalidArgumentError(absl::StrCat(path_, ":", line_, ": is longer than ",
+                                                     kMaxLineBytes,
+                                                     " bytes, the longest line allowed"));
+    }
+    if (line->text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     absl::StatusOr<Passage> passage =
-        ParsePassage(line, {absl::StrCat(path_, ":", line_), dataset_, passages_});
+        ParsePassage(line->text, {absl::StrCat(path_, ":", line_), dataset_, passages_});
     if (!passage.ok()) return passage.status();
     if (absl::Status status = seen_->Note(*passage, path_, line_); !status.ok()) return status;
     ++passages_;

@@ -9,20 +9,22 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "services/orchestrator/datasets/line_reader.h"
 #include "services/orchestrator/datasets/passage.h"
 #include "services/orchestrator/datasets/seen_ids.h"
 
 namespace kvscope::orchestrator {
 
-// The longest line that is read: a passage of a few million tokens.
-inline constexpr size_t kMaxLineBytes = 16 << 20;
+// The data set that a file's passages belong to unless they name another: the file's name without
+// folder and extension, or `data` where that is no fit name.
+std::string DatasetNameOf(const std::string& path);
 
 // Reads passages in order.  Memory: one line, and about 100 bytes for every id (they must be
 // unique).  Blank lines and a leading byte-order mark are skipped.
 class PassageReader {
  public:
   // `seen`, where given, is shared by files whose ids must differ from each other's too.  A passage
-  // that names no data set belongs to the one named as the file, without folder and extension.
+  // that names no data set belongs to DatasetNameOf(path).
   // Errors: NotFound if the file cannot be opened.
   static absl::StatusOr<PassageReader> Open(const std::string& path,
                                             std::shared_ptr<SeenIds> seen = nullptr);
@@ -35,17 +37,12 @@ class PassageReader {
   int64_t line() const { return line_; }  // of the last passage, from 1
 
  private:
-  explicit PassageReader(std::string path, std::shared_ptr<SeenIds> seen);
-
-  // The next line without its newline, valid until the next call; false at the end.
-  absl::StatusOr<bool> NextLine(std::string_view* line);
+  PassageReader(std::string path, LineReader lines, std::shared_ptr<SeenIds> seen);
 
   std::string path_;
   std::string dataset_;
+  LineReader lines_;
   std::shared_ptr<SeenIds> seen_;
-  std::ifstream file_;
-  std::string buffer_;  // read but not yet used, from begin_
-  size_t begin_ = 0;
   int64_t line_ = 0;
   int64_t passages_ = 0;
 };
