@@ -10,6 +10,12 @@
 
 namespace kvscope::orchestrator {
 
+// What a line may hold.
+inline constexpr size_t kMaxQuestions = 10'000;
+inline constexpr size_t kMaxListed = 1'000;  // aliases or evidence spans of a question
+inline constexpr size_t kMaxIdBytes = 200;
+inline constexpr int64_t kMaxHop = 100;
+
 // Where a line stands, and what its missing fields become.
 struct PassageOrigin {
   std::string where;    // `FILE:LINE`, for messages
