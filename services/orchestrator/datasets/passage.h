@@ -36,6 +36,10 @@ struct Question {
   std::string question_type;         // such as Standard; empty: not tagged
   int64_t hop = 0;                   // links followed from the subject, from 0
   std::vector<Evidence> evidence;    // where the answer stands, if anybody said
+  // What leads to the answer, in the order in which it is followed: the context's copies of the
+  // question's key; of a chain of links the key, then each bridge where its link ends and where
+  // the next one begins.  Empty: nobody said.
+  std::vector<Evidence> support;
 
   bool operator==(const Question&) const = default;
 };
