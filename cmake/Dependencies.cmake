@@ -16,6 +16,11 @@ find_library(DNNL_LIBRARY dnnl REQUIRED)
 add_library(kvscope_dnnl INTERFACE)
 target_link_libraries(kvscope_dnnl INTERFACE ${DNNL_LIBRARY})
 
+# Debian's libcsv has no pkg-config file.
+find_library(CSV_LIBRARY csv REQUIRED)
+add_library(kvscope_csv INTERFACE)
+target_link_libraries(kvscope_csv INTERFACE ${CSV_LIBRARY})
+
 if(KVSCOPE_SERVICES)
   find_package(Protobuf REQUIRED)
   find_package(SQLite3 REQUIRED)

@@ -86,6 +86,7 @@ DIAGRAM = {
     ],
     "orchestrator/sweep": [],
     "orchestrator/datasets": ["orchestrator/sweep"],
+    "orchestrator/datasets/import": ["orchestrator/datasets", "orchestrator/sweep"],
     "orchestrator/store": ["orchestrator/sweep"],
     "orchestrator/schedule": [
         "orchestrator/store",
@@ -111,10 +112,12 @@ DIAGRAM = {
         "rpc",
         "orchestrator/sweep",
         "orchestrator/datasets",
+        "orchestrator/datasets/import",
         "orchestrator/report",
         "inference/inspect",
         "inference/engine",
         "inference/presses",
+        "inference/tokenizer",
         "metrics",
     ],
 }
