@@ -123,6 +123,51 @@ class Run(Cli):
         answers = self.run_kvscope("results", "out", "--level", "answers", "--json").stdout
         self.assertLessEqual(set(contract.split()), set(json.loads(answers.splitlines()[0])))
 
+    def test_cells_by_tag_add_up(self):
+        passages = json.loads(json.dumps(PASSAGES[:4]))
+        for passage in passages:
+            forward, reverse = passage["questions"]
+            forward.update(direction="forward", hop=2)
+            reverse.update(direction="reverse", hop=10)
+        self.run_kvscope("run", self.write_sweep(passages), "--out", "out")
+        answers = self.run_kvscope("results", "out", "--level", "answers", "--json").stdout
+        answers = [json.loads(line) for line in answers.splitlines()]
+        parted = self.run_kvscope("results", "out", "--by", "hop,direction", "--json").stdout
+        parted = [json.loads(line) for line in parted.splitlines()]
+        self.assertEqual(len(parted), 2 * 3 * 2)
+        for cell in parted:
+            keys = ("press", "compression_ratio", "hop", "direction")
+            own = [a for a in answers if all(a[key] == cell[key] for key in keys)]
+            self.assertEqual(cell["answer_count"], len(own))
+            self.assertAlmostEqual(cell["f1"], sum(a["f1"] for a in own) / len(own))
+            self.assertAlmostEqual(cell["ger"], sum(a["ger"] for a in own) / len(own))
+            unknown = sum(a["outcome"] == "unknown" for a in own)
+            self.assertAlmostEqual(cell["unknown_rate"], unknown / len(own))
+        self.assertEqual([cell["hop"] for cell in parted[:2]], [2, 10])
+        table = self.run_kvscope("results", "out", "--by", "direction").stdout
+        self.assertIn("reverse", table)
+        self.assertIn("F1 at 0.50", (self.dir / "out" / "report.html").read_text())
+        self.refused("results", "out", "--by", "hop,hop", says=["--by", "hop"])
+        self.refused("results", "out", "--level", "answers", "--by", "hop", says=["--by"])
+
+    def test_another_tokenizer_and_more_phrases_score_anew(self):
+        def outcomes(**score):
+            self.run_kvscope("run", self.write_sweep(score=score), "--out", "out")
+            rows = self.run_kvscope("results", "out", "--level", "answers", "--json").stdout
+            return [json.loads(row) for row in rows.splitlines()]
+
+        own = outcomes(tokenizer="model")
+        (self.dir / "other").symlink_to(SOURCE / "tests/golden/tokenizers/qwen2-4k")
+        other = outcomes(tokenizer="other")
+        self.assertEqual([a["answer"] for a in own], [a["answer"] for a in other])
+        self.assertNotEqual([a["f1"] for a in own], [a["f1"] for a in other])
+        wrong = next(a["answer"] for a in own if a["outcome"] == "hallucination")
+        more = outcomes(abstentions=[wrong])
+        for before, after in zip(own, more):
+            if before["answer"] == wrong and before["outcome"] == "hallucination":
+                self.assertEqual(after["outcome"], "unknown")
+            self.assertEqual(before["f1"], after["f1"])
+
     def test_again_is_at_once_and_equal(self):
         sweep = self.write_sweep()
         self.run_kvscope("run", sweep, "--out", "out")
@@ -193,6 +238,21 @@ class BadInput(Cli):
         self.refused("run", self.write_sweep(presses=["snapvk"]), says=["snapvk", "snapkv"])
         wrong = self.write_sweep(presses=["snapkv(windowsize=8)"])
         self.refused("run", wrong, says=["windowsize", "window_size"])
+
+    def test_score(self):
+        (self.dir / "broken").mkdir()
+        (self.dir / "broken" / "tokenizer.json").write_text('{"model":')
+        for score, says in (
+            ({"tokenizer": "nowhere"}, ["tiny.yaml", "score.tokenizer", "nowhere"]),
+            ({"tokenizer": "broken"}, ["score.tokenizer", "broken/tokenizer.json"]),
+            ({"abstentions": ["no answer", " "]}, ["tiny.yaml:1", "score.abstentions[1]"]),
+            ({"correct": 0.2, "partial": 0.5}, ["tiny.yaml:1", "score.partial", "0.5", "0.2"]),
+            ({"correct": 1.5}, ["tiny.yaml:1", "score.correct", "1.5"]),
+            ({"tokeniser": "model"}, ["tiny.yaml:1", "tokeniser", "tokenizer"]),
+        ):
+            sweep = self.write_sweep(score=score)
+            self.refused("run", sweep, "--out", "out", says=says)
+            self.refused("plan", sweep, says=says)
 
     def test_data(self):
         self.refused("run", self.write_sweep(datasets=[{"file": "no.jsonl"}]), says=["no.jsonl"])

@@ -63,12 +63,13 @@ def variants(text, rng):
 
 def make_pairs():
     rng = random.Random(5)
-    pairs = [{"answer": "", "gold": "", "aliases": []}, {"answer": " \n", "gold": "a", "aliases": []}]
+    pairs = [{"answer": a, "gold": g, "aliases": []} for a, g in [("", ""), (" \n", "a")]]
     while len(pairs) < PAIRS:
         gold = rng.choice(PHRASES)
         said = gold if rng.random() < 0.8 else rng.choice(PHRASES)
         answer = rng.choice(list(variants(said, rng)))
-        aliases = [rng.choice(list(variants(gold, rng))) for _ in range(rng.choice([0, 0, 0, 1, 3]))]
+        count = rng.choice([0, 0, 0, 1, 3])
+        aliases = [rng.choice(list(variants(gold, rng))) for _ in range(count)]
         pairs.append({"answer": answer, "gold": rng.choice([gold, f" {gold}"]), "aliases": aliases})
     return pairs
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "services/client/cli/cells.h"
 #include "services/client/cli/results_row.h"
 #include "services/client/cli/terminal.h"
@@ -80,12 +81,22 @@ void TellAnswer(const v1::AnswerRow& answer, Row& row) {
   row.Field("agreement_layer", m.agreement_layer());
 }
 
+// `cell` has as many tags as there are names.
 template <typename Row>
-void TellCell(const v1::Cell& cell, Row& row) {
+void TellCell(const v1::Cell& cell, const std::vector<std::string>& tags, Row& row) {
   row.Field("dataset", std::string_view(cell.dataset()));
   row.Field("regime", std::string_view(RegimeText(cell.regime())));
   row.Field("press", std::string_view(cell.press()));
   row.Field("compression_ratio", cell.compression_ratio());
+  for (size_t i = 0; i < tags.size(); ++i) {
+    const std::string& value = cell.tags(static_cast<int>(i));
+    int64_t number = 0;
+    if (tags[i] == "hop" && absl::SimpleAtoi(value, &number)) {
+      row.Field(tags[i], number);
+    } else {
+      row.Field(tags[i], std::string_view(value));
+    }
+  }
   row.Field("answer_count", int64_t{cell.answer_count()});
   row.Field("f1", Maybe(cell.has_f1(), cell.f1()));
   row.Field("exact", Maybe(cell.has_exact(), cell.exact()));
@@ -111,8 +122,8 @@ class RowWriter {
   void Write(const v1::AnswerRow& answer) {
     WriteAs([&](auto& row) { TellAnswer(answer, row); });
   }
-  void Write(const v1::Cell& cell) {
-    WriteAs([&](auto& row) { TellCell(cell, row); });
+  void Write(const v1::Cell& cell, const std::vector<std::string>& tags) {
+    WriteAs([&](auto& row) { TellCell(cell, tags, row); });
   }
   // Whether all has reached the stream, up to a block that is on its way.
   bool good() const { return good_; }
@@ -199,9 +210,9 @@ absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string
 }
 
 absl::Status WriteCells(const std::vector<v1::Cell>& cells, const std::string& format,
-                        std::ostream& out) {
+                        std::ostream& out, const std::vector<std::string>& tags) {
   RowWriter writer(format == "csv", out);
-  for (const v1::Cell& cell : cells) writer.Write(cell);
+  for (const v1::Cell& cell : cells) writer.Write(cell, tags);
   writer.Finish();
   return Written(out);
 }

@@ -16,8 +16,8 @@ namespace kvscope::cli {
 absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string& sweep,
                           const std::string& format, std::ostream& out);
 
-// format: "csv" or "jsonl".
+// format: "csv" or "jsonl". `tags`: by which the cells are parted; each has a column of its name.
 absl::Status WriteCells(const std::vector<v1::Cell>& cells, const std::string& format,
-                        std::ostream& out);
+                        std::ostream& out, const std::vector<std::string>& tags = {});
 
 }  // namespace kvscope::cli

@@ -1,5 +1,6 @@
 #include "services/client/cli/cells.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <ostream>
@@ -58,20 +59,31 @@ std::optional<double> Optional(const v1::Cell& cell, bool (v1::Cell::*has)() con
 
 }  // namespace
 
-absl::StatusOr<std::vector<v1::Cell>> FetchCells(v1::OrchestratorService::Stub& stub,
-                                                 const std::string& sweep) {
-  std::vector<v1::Cell> cells;
+absl::Status ForEachCell(v1::OrchestratorService::Stub& stub, const std::string& sweep,
+                         const std::vector<std::string>& tags,
+                         const std::function<void(v1::Cell&&)>& take) {
   v1::ListCellsRequest request;
   request.set_sweep(sweep);
   request.set_page_size(1000);
+  for (const std::string& tag : tags) request.add_group_by(tag);
   do {
     grpc::ClientContext context;
     v1::ListCellsResponse response;
     const grpc::Status status = stub.ListCells(&context, request, &response);
     if (!status.ok()) return rpc::FromGrpc(status);
-    for (auto& cell : *response.mutable_cells()) cells.push_back(std::move(cell));
+    for (auto& cell : *response.mutable_cells()) take(std::move(cell));
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::Cell>> FetchCells(v1::OrchestratorService::Stub& stub,
+                                                 const std::string& sweep,
+                                                 const std::vector<std::string>& tags) {
+  std::vector<v1::Cell> cells;
+  const absl::Status status = ForEachCell(
+      stub, sweep, tags, [&cells](v1::Cell&& cell) { cells.push_back(std::move(cell)); });
+  if (!status.ok()) return status;
   return cells;
 }
 
@@ -107,12 +119,15 @@ std::vector<v1::Cell> MergeDatasets(const std::vector<v1::Cell>& cells) {
   return merged;
 }
 
-void PrintCells(const std::vector<v1::Cell>& cells, bool with_dataset, std::ostream& out) {
+void PrintCells(const std::vector<v1::Cell>& cells, bool with_dataset, std::ostream& out,
+                const std::vector<std::string>& tags) {
   std::vector<std::string> header = {"regime",   "press",         "ratio",    "answers",
                                      "F1",       "halluc.",       "unkn.",    "GER",
                                      "eviction", "evicted share", "consensus"};
   if (with_dataset) header.insert(header.begin(), "dataset");
-  Table table(header, with_dataset ? 3 : 2);
+  const size_t texts = with_dataset ? 3 : 2;
+  header.insert(header.begin() + static_cast<ptrdiff_t>(texts), tags.begin(), tags.end());
+  Table table(header, texts + tags.size());
   std::string group;
   for (const v1::Cell& cell : cells) {
     const std::string own =
@@ -131,6 +146,9 @@ void PrintCells(const std::vector<v1::Cell>& cells, bool with_dataset, std::ostr
         Decimal(Optional(cell, &v1::Cell::has_eviction_rate, &v1::Cell::eviction_rate)),
         Decimal(Optional(cell, &v1::Cell::has_evicted_share, &v1::Cell::evicted_share)),
         Decimal(Optional(cell, &v1::Cell::has_consensus_mean, &v1::Cell::consensus_mean))};
+    std::vector<std::string> own_tags(cell.tags().begin(), cell.tags().end());
+    std::replace(own_tags.begin(), own_tags.end(), std::string(), std::string("-"));
+    row.insert(row.begin() + 2, own_tags.begin(), own_tags.end());
     if (with_dataset) row.insert(row.begin(), cell.dataset());
     table.AddRow(std::move(row));
   }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <iosfwd>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,15 +12,25 @@
 
 namespace kvscope::cli {
 
-// All cells, page by page.
+// By which tags a cell's answers can be parted, as ListCells names them.
+inline constexpr std::string_view kTagNames[] = {"direction", "answer_type", "question_type",
+                                                 "hop"};
+
+// All cells, page by page, each parted by `tags` (none: whole).
+absl::Status ForEachCell(v1::OrchestratorService::Stub& stub, const std::string& sweep,
+                         const std::vector<std::string>& tags,
+                         const std::function<void(v1::Cell&&)>& take);
 absl::StatusOr<std::vector<v1::Cell>> FetchCells(v1::OrchestratorService::Stub& stub,
-                                                 const std::string& sweep);
+                                                 const std::string& sweep,
+                                                 const std::vector<std::string>& tags = {});
 
 // One row a (regime, press, ratio), over all data sets: means weighted by the answers behind them.
 std::vector<v1::Cell> MergeDatasets(const std::vector<v1::Cell>& cells);
 
 // F1, hallucination, unknown, GER, eviction rate, consensus by press and ratio; one block a regime.
-void PrintCells(const std::vector<v1::Cell>& cells, bool with_dataset, std::ostream& out);
+// `tags`: by which the cells are parted; each has a column.
+void PrintCells(const std::vector<v1::Cell>& cells, bool with_dataset, std::ostream& out,
+                const std::vector<std::string>& tags = {});
 
 // "agnostic", "aware", "aware_each".
 std::string RegimeText(v1::Regime regime);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "services/client/cli/cells.h"
 #include "services/client/cli/command.h"
+#include "services/client/cli/report_tags.h"
 #include "services/client/cli/session.h"
 #include "services/client/cli/terminal.h"
 #include "services/orchestrator/report/report.h"
@@ -130,6 +131,7 @@ absl::StatusOr<orchestrator::ReportInput> ReadReport(v1::OrchestratorService::St
   input.title = sweep.spec().name();
   AddProvenance(sweep, input);
   for (const v1::Cell& cell : cells) AddCell(cell, input);
+  KVSCOPE_RETURN_IF_ERROR(ReadTagRows(stub, sweep, input));
   grpc::ClientContext context;
   v1::StreamHeatmapsRequest request;
   request.set_sweep(sweep.id());

@@ -12,6 +12,7 @@
 #include "services/orchestrator/report/html.h"
 #include "services/orchestrator/report/queries.h"
 #include "services/orchestrator/report/tables.h"
+#include "services/orchestrator/report/tag_tables.h"
 
 namespace kvscope::orchestrator {
 namespace {
@@ -149,7 +150,8 @@ void WriteReport(const ReportInput& input, std::ostream& out) {
   out << Head(input.title) << "<body>\n<header><p class=\"kind\">KVScope report</p><h1>"
       << EscapeHtml(input.title)
       << "</h1>\n<nav><a href=\"#run\">Run</a> <a href=\"#summary\">Summary</a> "
-         "<a href=\"#figures\">Figures</a> <a href=\"#results\">Results</a></nav></header>\n";
+         "<a href=\"#figures\">Figures</a> <a href=\"#results\">Results</a> "
+         "<a href=\"#tags\">By tag</a></nav></header>\n";
 
   // Before the figures: only who has seen the rows knows which of them have something to draw.
   out << "<script type=\"application/json\" id=\"report-data\">{\"queries\":";
@@ -172,6 +174,10 @@ void WriteReport(const ReportInput& input, std::ostream& out) {
                    list.html(),
                out);
   WriteSection("results", "Results", curves.empty() ? nothing : ResultsHtml(curves), out);
+  const std::string tags = TagsHtml(input.tag_rows);
+  const std::string no_tags =
+      "<p class=\"empty\">No data: " + EscapeHtml(input.no_tags) + ".</p>\n";
+  WriteSection("tags", "F1 by tag", tags.empty() ? no_tags : tags, out);
   out << "</main>\n<!--\n" << EmbeddedFile("vega.LICENSE") << "-->\n";
   for (const char* name : {"vega.js", "vega-lite.js", "vega-embed.js", "report.js"}) {
     out << "<script>\n" << EmbeddedFile(name) << "\n</script>\n";

@@ -33,6 +33,20 @@ struct ReportRow {
   std::vector<double> agreement_layer = {};
 };
 
+// Some answers of a cell: those whose questions have one tag's value.
+struct ReportTagRow {
+  std::string dataset = {};
+  std::string regime = {};
+  std::string press = {};
+  double ratio = 0;
+  std::string tag = {};    // "direction", "answer_type", "question_type", "hop"
+  std::string value = {};  // "forward" ...; empty = not tagged
+  int64_t answers = 0;
+  double f1 = 0;
+  double hallucination_rate = 0;
+  double unknown_rate = 0;
+};
+
 // Which tokens of one passage survive at one press and ratio.
 struct ReportSurvivalMap {
   std::string dataset = {};
@@ -53,14 +67,16 @@ struct ReportInput {
   // What was run, in the order it is shown: ("model", "models/pocket-llama") ...
   std::vector<std::pair<std::string, std::string>> provenance = {};
   std::vector<ReportRow> rows = {};
+  std::vector<ReportTagRow> tag_rows = {};
+  std::string no_tags = "no tag tells the questions of a data set apart";  // why there are none
   std::vector<ReportSurvivalMap> survival_maps = {};
 };
 
-// Writes the whole page, UTF-8: provenance, summary, figures and the table of results.  It fetches
-// nothing; the figures are drawn by the Vega bundle inside it.  All text is escaped, invalid UTF-8
-// becomes U+FFFD.  A figure without data is replaced by a sentence that says so; a survival map
-// whose bits do not match its shape is left out.  Rows may come in any order.  Memory: about that
-// of the input once more; the page itself, hundreds of MB for 10^5 cells, is never held.
+// Writes the whole page, UTF-8: provenance, summary, figures, the table of results and F1 by tag.
+// It fetches nothing; the figures are drawn by the Vega bundle inside it.  All text is escaped,
+// invalid UTF-8 becomes U+FFFD.  A figure without data is replaced by a sentence that says so; a
+// survival map whose bits do not match its shape is left out.  Rows may come in any order.  Memory:
+// about that of the input once more; the page itself, hundreds of MB for 10^5 cells, is never held.
 void WriteReport(const ReportInput& input, std::ostream& out);
 
 }  // namespace kvscope::orchestrator

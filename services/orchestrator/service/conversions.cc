@@ -380,6 +380,7 @@ void FillMeans(const CellSummary& summary, v1::Cell& cell) {
   if (summary.kept_ratio) cell.set_kept_ratio(*summary.kept_ratio);
   AddAll(summary.consensus_layer, cell.mutable_consensus_layer());
   cell.set_ger_count(summary.ger_count);
+  AddAll(summary.tags, cell.mutable_tags());
 }
 
 }  // namespace kvscope::orchestrator

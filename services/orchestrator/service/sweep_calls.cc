@@ -1,5 +1,6 @@
 #include "services/orchestrator/service/sweep_calls.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -11,6 +12,7 @@ namespace kvscope::orchestrator {
 namespace {
 
 constexpr size_t kPageBytes = 1 << 20;  // a page ends early rather than exceed a message's limit
+constexpr size_t kMaxGroupsAPoint = 2'000;  // they stay in one page
 
 // The same submission has the same id in every store, so that its rows are equal byte for byte.
 std::string SweepId(const std::string& request_id, const std::string& spec_digest) {
@@ -70,28 +72,62 @@ v1::Cell::State StateOf(const SliceCounts& counts, bool cancelled) {
   return begun && !cancelled ? v1::Cell::RUNNING : v1::Cell::PENDING;
 }
 
-// All cells of one data set and regime, in the order press, ratio; those without answers, too.
-absl::Status ReadCells(Desk& desk, const SweepRecord& sweep, const v1::SweepSpec& spec, int dataset,
-                       v1::Regime regime, std::vector<v1::Cell>& cells) {
-  const std::string text = RegimeText(regime);
-  KVSCOPE_ASSIGN_OR_RETURN(const SliceCounts counts,
-                           desk.store().CountUnits(sweep.row, dataset, text));
+// Where a page of cells stands: points (press, ratio) of one data set in one regime.
+struct PagePart {
+  int dataset = 0;
+  v1::Regime regime = v1::REGIME_UNSPECIFIED;
+  PointRange points;
+};
+
+absl::StatusOr<std::vector<CellSummary>> ReadSummaries(Desk& desk, const SweepRecord& sweep,
+                                                       const PagePart& part,
+                                                       const std::vector<Tag>& tags) {
+  const std::string regime = RegimeText(part.regime);
+  if (tags.empty()) return desk.store().SummarizeCells(sweep.row, part.dataset, regime);
+  return desk.store().SummarizeTags(sweep.row, part.dataset, regime, tags, part.points);
+}
+
+// The cells of each of the part's points, in order: one a point, those without answers too; with
+// tags, one a group of answers.
+absl::StatusOr<std::vector<std::vector<v1::Cell>>> ReadCells(Desk& desk, const SweepRecord& sweep,
+                                                             const v1::SweepSpec& spec,
+                                                             const PagePart& part,
+                                                             const std::vector<Tag>& tags) {
+  KVSCOPE_ASSIGN_OR_RETURN(
+      const SliceCounts counts,
+      desk.store().CountUnits(sweep.row, part.dataset, RegimeText(part.regime)));
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<CellSummary> summaries,
-                           desk.store().SummarizeCells(sweep.row, dataset, text));
+                           ReadSummaries(desk, sweep, part, tags));
   v1::Cell blank;
   blank.set_state(StateOf(counts, Ended(sweep.state)));
-  blank.set_dataset(spec.datasets(dataset).name());
-  blank.set_regime(regime);
-  cells.assign(static_cast<size_t>(spec.presses_size()) * spec.ratios_size(), blank);
-  for (size_t i = 0; i < cells.size(); ++i) {
-    cells[i].set_press(spec.presses(static_cast<int>(i) / spec.ratios_size()));
-    cells[i].set_compression_ratio(spec.ratios(static_cast<int>(i) % spec.ratios_size()));
+  blank.set_dataset(spec.datasets(part.dataset).name());
+  blank.set_regime(part.regime);
+  const auto at = [&](int64_t point) {
+    v1::Cell cell = blank;
+    cell.set_press(spec.presses(static_cast<int>(point / spec.ratios_size())));
+    cell.set_compression_ratio(spec.ratios(static_cast<int>(point % spec.ratios_size())));
+    return cell;
+  };
+  std::vector<std::vector<v1::Cell>> cells(
+      static_cast<size_t>(part.points.end - part.points.first));
+  if (tags.empty()) {
+    for (size_t i = 0; i < cells.size(); ++i) {
+      cells[i].push_back(at(part.points.first + static_cast<int64_t>(i)));
+    }
   }
   for (const CellSummary& summary : summaries) {
-    FillMeans(summary,
-              cells.at(static_cast<size_t>(summary.press * spec.ratios_size() + summary.ratio)));
+    const int64_t point = int64_t{summary.press} * spec.ratios_size() + summary.ratio;
+    if (point < part.points.first || point >= part.points.end) continue;
+    std::vector<v1::Cell>& of_point = cells[static_cast<size_t>(point - part.points.first)];
+    if (!tags.empty()) of_point.push_back(at(point));
+    FillMeans(summary, of_point.back());
+    if (of_point.size() > kMaxGroupsAPoint) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("group_by: the answers of one cell have more than ", kMaxGroupsAPoint,
+                       " different tags; ask for fewer tags"));
+    }
   }
-  return absl::OkStatus();
+  return cells;
 }
 
 }  // namespace
@@ -175,20 +211,28 @@ absl::Status ListCells(Desk& desk, const v1::ListCellsRequest& request,
   KVSCOPE_ASSIGN_OR_RETURN(int64_t next, PageToken(request.page_token(), 0));
   KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, desk.store().FindSweep(request.sweep()));
   KVSCOPE_ASSIGN_OR_RETURN(const SweepProtos protos, ReadProtos(sweep));
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Tag> tags, ValidateTags(request));
   const v1::SweepSpec& spec = protos.spec;
   const int64_t points = int64_t{spec.presses_size()} * spec.ratios_size();
   const int64_t total = points * spec.datasets_size() * spec.regimes_size();
+  const int64_t end = std::min(total, next + size);  // a point may have several cells, with tags
   size_t bytes = 0;
-  while (next < total && response.cells_size() < size && bytes <= kPageBytes) {
+  while (next < end && bytes <= kPageBytes) {
     const int64_t slice = next / points;
-    std::vector<v1::Cell> cells;
-    KVSCOPE_RETURN_IF_ERROR(
-        ReadCells(desk, sweep, spec, static_cast<int>(slice / spec.regimes_size()),
-                  spec.regimes(static_cast<int>(slice % spec.regimes_size())), cells));
-    for (size_t i = static_cast<size_t>(next % points);
-         i < cells.size() && response.cells_size() < size && bytes <= kPageBytes; ++i, ++next) {
-      bytes += cells[i].ByteSizeLong();
-      *response.add_cells() = std::move(cells[i]);
+    const int64_t before = slice * points;
+    const PagePart part = {.dataset = static_cast<int>(slice / spec.regimes_size()),
+                           .regime = spec.regimes(static_cast<int>(slice % spec.regimes_size())),
+                           .points = {.ratio_count = spec.ratios_size(),
+                                      .first = next - before,
+                                      .end = std::min(points, end - before)}};
+    KVSCOPE_ASSIGN_OR_RETURN(auto cells, ReadCells(desk, sweep, spec, part, tags));
+    for (std::vector<v1::Cell>& of_point : cells) {
+      if (bytes > kPageBytes) break;
+      for (v1::Cell& cell : of_point) {
+        bytes += cell.ByteSizeLong();
+        *response.add_cells() = std::move(cell);
+      }
+      ++next;
     }
   }
   if (next < total) response.set_next_page_token(absl::StrCat(next));

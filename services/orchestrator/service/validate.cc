@@ -188,6 +188,23 @@ absl::StatusOr<std::string> CanonicalPassage(Passage& passage, const std::string
   return line;
 }
 
+absl::StatusOr<std::vector<Tag>> ValidateTags(const v1::ListCellsRequest& request) {
+  std::vector<Tag> tags;
+  for (int i = 0; i < request.group_by_size(); ++i) {
+    const std::string& name = request.group_by(i);
+    const std::optional<Tag> tag = TagOf(name);
+    if (!tag) {
+      return Invalid("group_by[", i, "]: is \"", absl::string_view(name).substr(0, 40),
+                     "\", allowed are ", "direction, answer_type, question_type, hop");
+    }
+    if (std::find(tags.begin(), tags.end(), *tag) != tags.end()) {
+      return Invalid("group_by[", i, "]: \"", name, "\" is there twice");
+    }
+    tags.push_back(*tag);
+  }
+  return tags;
+}
+
 absl::StatusOr<int64_t> PageSize(int32_t page_size) {
   if (page_size == 0) return 100;
   if (page_size < 0 || page_size > 1000) {

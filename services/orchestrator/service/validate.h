@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "kvscope/v1/orchestrator.pb.h"
 #include "services/orchestrator/datasets/passage.h"
+#include "services/orchestrator/store/records.h"
 
 namespace kvscope::orchestrator {
 
@@ -24,6 +26,9 @@ absl::Status ValidateSpec(const v1::SweepSpec& spec);
 // returns its canonical line. `dataset` is the upload's name; `ordinal` the passage's place in it.
 absl::StatusOr<std::string> CanonicalPassage(Passage& passage, const std::string& dataset,
                                              int64_t ordinal);
+
+// The tags of group_by.
+absl::StatusOr<std::vector<Tag>> ValidateTags(const v1::ListCellsRequest& request);
 
 // page_size as asked for, with 0 standing for 100.
 absl::StatusOr<int64_t> PageSize(int32_t page_size);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kvscope::orchestrator {
@@ -237,7 +238,15 @@ struct CellSummary {
   std::optional<double> consensus_mean, agreement_max, kept_ratio;
   std::vector<double> consensus_layer;  // [layers], NaN where undefined; empty: never defined
   int64_t ger_count = 0;
+  std::vector<std::string> tags;  // of the answers' questions, where they part the cell
 };
+
+// What the questions of a data set are told apart by. A tag's value is a text; empty: not tagged.
+enum class Tag { kDirection, kAnswerType, kQuestionType, kHop };
+inline constexpr std::string_view kTagNames[] = {"direction", "answer_type", "question_type",
+                                                 "hop"};  // as in a passage's JSON
+inline constexpr std::string_view TagName(Tag tag) { return kTagNames[static_cast<size_t>(tag)]; }
+std::optional<Tag> TagOf(std::string_view name);
 
 // How many of a (data set, regime)'s units stand where.
 struct SliceCounts {

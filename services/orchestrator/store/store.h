@@ -25,6 +25,7 @@
 #include "services/orchestrator/store/database.h"
 #include "services/orchestrator/store/file_lock.h"
 #include "services/orchestrator/store/records.h"
+#include "services/orchestrator/store/tag_sums.h"
 
 namespace kvscope::orchestrator {
 
@@ -112,6 +113,13 @@ class Store {
   // Of one (data set, regime): only points that have answers, by press, then ratio.
   absl::StatusOr<std::vector<CellSummary>> SummarizeCells(int64_t sweep_row, int dataset_ordinal,
                                                           const std::string& regime);
+  // The same, of some of its points, each parted by its questions' tags: by press, ratio, then the
+  // tags' values. `consensus_layer` is left empty. Reads every answer of the slice, a unit at a
+  // time. ResourceExhausted: too many different tags.
+  absl::StatusOr<std::vector<CellSummary>> SummarizeTags(int64_t sweep_row, int dataset_ordinal,
+                                                         const std::string& regime,
+                                                         const std::vector<Tag>& tags,
+                                                         const PointRange& points);
   absl::StatusOr<SliceCounts> CountUnits(int64_t sweep_row, int dataset_ordinal,
                                          const std::string& regime);
 

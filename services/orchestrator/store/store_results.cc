@@ -277,4 +277,26 @@ absl::StatusOr<std::vector<CellSummary>> Store::SummarizeCells(int64_t sweep_row
   }
 }
 
+absl::StatusOr<std::vector<CellSummary>> Store::SummarizeTags(int64_t sweep_row,
+                                                              int dataset_ordinal,
+                                                              const std::string& regime,
+                                                              const std::vector<Tag>& tags,
+                                                              const PointRange& points) {
+  TagSums sums(tags, points);
+  for (int64_t seq = -1;;) {
+    absl::MutexLock lock(&read_mutex_);  // anew for every unit, so that other readers get through
+    Statement select = reader_->Prepare(
+        "SELECT su.unit, su.seq, d.dataset, su.first_passage, su.passage_count FROM sweep_units su"
+        " JOIN units u ON u.id = su.unit JOIN sweep_datasets d ON d.sweep = su.sweep"
+        " AND d.ordinal = su.dataset_ordinal WHERE su.sweep = ?1 AND su.seq > ?2"
+        " AND su.dataset_ordinal = ?3 AND su.regime = ?4 AND u.state = 3 ORDER BY su.seq LIMIT 1");
+    KVSCOPE_ASSIGN_OR_RETURN(const bool found,
+                             select.Bind(sweep_row, seq, dataset_ordinal, regime).Step());
+    if (!found) return sums.Summaries();
+    seq = select.Int(1);
+    KVSCOPE_RETURN_IF_ERROR(
+        sums.AddUnit(*reader_, select.Int(0), select.Int(2), select.Int(3), select.Int(4)));
+  }
+}
+
 }  // namespace kvscope::orchestrator

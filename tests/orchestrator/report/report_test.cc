@@ -120,6 +120,39 @@ TEST(Report, TablesShowTheNumbers) {
   EXPECT_THAT(page, HasSubstr("title=\"not defined\""));  // GER and consensus are null
 }
 
+TEST(Report, ScoresByTagInTheirOrder) {
+  ReportInput input;
+  const auto add = [&](const std::string& tag, const std::string& value, double ratio, double f1) {
+    input.tag_rows.push_back({.dataset = "hops",
+                              .regime = "aware",
+                              .press = "snap<kv>",
+                              .ratio = ratio,
+                              .tag = tag,
+                              .value = value,
+                              .answers = 7,
+                              .f1 = f1,
+                              .hallucination_rate = 0.125,
+                              .unknown_rate = 0.0625});
+  };
+  add("hop", "10", 0.5, 0.111);
+  add("hop", "2", 0.5, 0.222);
+  add("hop", "2", 0, 0.999);
+  add("hop", "", 0.5, 0.333);
+  add("direction", "forward", 0, 0.444);  // one value tells nothing apart
+  const std::string markup = Markup(RenderReport(input));
+  EXPECT_EQ(NestingError(markup), "");
+  EXPECT_THAT(markup, HasSubstr("<summary>hops \u00B7 aware</summary>"));
+  EXPECT_THAT(markup, HasSubstr("<th>F1 at 0.00</th><th>F1 at 0.50</th>"));
+  EXPECT_THAT(markup, HasSubstr("<code>snap&lt;kv&gt;</code></td><td>7</td>"
+                                "<td title=\"7 answers, hallucinations 0.125, unknown 0.062\">0.999"
+                                "</td>"));
+  EXPECT_THAT(markup, Not(HasSubstr("0.444")));
+  EXPECT_LT(markup.find("0.222"), markup.find("0.111"));
+  EXPECT_LT(markup.find("0.111"), markup.find("0.333"));
+  input.tag_rows.erase(input.tag_rows.begin(), input.tag_rows.begin() + 4);
+  EXPECT_THAT(RenderReport(input), HasSubstr("No data: no tag tells the questions"));
+}
+
 TEST(Report, EscapesTextFromData) {
   const std::string evil = "</script><script>alert('1')</script>&\"\xff";
   ReportInput input = ExampleInput();
@@ -143,7 +176,7 @@ TEST(Report, AnEmptySweepSaysSo) {
   EXPECT_EQ(NestingError(Markup(page)), "");
   EXPECT_THAT(page, HasSubstr("No data: the sweep has no finished cell yet."));
   EXPECT_THAT(page, HasSubstr("No data: no survival map was captured"));
-  EXPECT_EQ(CountOf(page, "<p class=\"empty\">No data"), 12u + 2);  // figures and two tables
+  EXPECT_EQ(CountOf(page, "<p class=\"empty\">No data"), 12u + 3);  // figures and three tables
   EXPECT_TRUE(PageData(page)["figures"].empty());
 }
 

@@ -70,6 +70,66 @@ TEST_F(Lists, CellsComeInTheSweepsOrderWithMeansAndStates) {
   EXPECT_EQ(cells[6].answer_count(), 2);
 }
 
+TEST_F(Lists, CellsArePartedByTags) {
+  grpc::ClientContext context;
+  v1::Dataset dataset;
+  auto writer = stub_->UploadDataset(&context, &dataset);
+  for (int i = 0; i < 2; ++i) {
+    v1::UploadDatasetRequest request;
+    if (i == 0) request.set_name("data");
+    v1::Passage& passage = *request.add_passages() = Passage(i, 3, 20);
+    passage.mutable_questions(0)->set_direction("forward");
+    passage.mutable_questions(1)->set_direction("reverse");
+    passage.mutable_questions(1)->set_hop(2);
+    passage.mutable_questions(2)->set_direction(i == 0 ? "forward" : "");
+    writer->Write(request);
+  }
+  writer->WritesDone();
+  ASSERT_TRUE(writer->Finish().ok());
+  Create(Spec("tags", dataset));
+  ScriptedWorker worker(channel_, "w1");
+  worker.Ready();
+  worker.AnswerCheck();
+  worker.WorkOff(2);
+  Await("tags", v1::Sweep::SUCCEEDED);
+  v1::ListCellsRequest request;
+  request.set_sweep("tags");
+  request.add_group_by("direction");
+  request.add_group_by("hop");
+  for (const int size : {1, 3, 4, 1000}) {
+    std::vector<std::string> found;
+    request.set_page_size(size);
+    do {
+      const auto page = Call(&v1::OrchestratorService::Stub::ListCells, *stub_, request);
+      for (const v1::Cell& cell : page.cells()) {
+        found.push_back(absl::StrCat(cell.press(), " ", cell.compression_ratio(), " ", cell.tags(0),
+                                     " ", cell.tags(1), " ", cell.answer_count()));
+        EXPECT_EQ(cell.state(), v1::Cell::SUCCEEDED);
+        EXPECT_EQ(cell.dataset(), "data");
+        EXPECT_EQ(cell.f1(), cell.compression_ratio() == 0 ? 1 : 0.5);
+      }
+      request.set_page_token(page.next_page_token());
+    } while (!request.page_token().empty());
+    EXPECT_THAT(found,
+                ElementsAre("snapkv 0 forward 0 3", "snapkv 0 reverse 2 2", "snapkv 0  0 1",
+                            "snapkv 0.5 forward 0 3", "snapkv 0.5 reverse 2 2", "snapkv 0.5  0 1",
+                            "random 0 forward 0 3", "random 0 reverse 2 2", "random 0  0 1",
+                            "random 0.5 forward 0 3", "random 0.5 reverse 2 2", "random 0.5  0 1"))
+        << "pages of " << size;
+  }
+  for (const auto& [bad, says] :
+       {std::pair("hops", "group_by[2]: is \"hops\", allowed are direction"),
+        std::pair("hop", "group_by[2]: \"hop\" is there twice")}) {
+    v1::ListCellsRequest refused = request;
+    refused.add_group_by(bad);
+    grpc::ClientContext refused_context;
+    v1::ListCellsResponse response;
+    const grpc::Status status = stub_->ListCells(&refused_context, refused, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), ::testing::HasSubstr(says));
+  }
+}
+
 TEST_F(Lists, UnitsComeInPages) {
   Create(Spec("units", Upload("data", 5)));
   ScriptedWorker worker(channel_, "w1");
