@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "services/orchestrator/datasets/generator.h"
 #include "services/orchestrator/datasets/grounding.h"
 #include "services/orchestrator/datasets/paper/suites.h"
 #include "services/orchestrator/datasets/sha256.h"
@@ -269,6 +270,28 @@ INSTANTIATE_TEST_SUITE_P(Suites, PaperSuite,
                          testing::Values(kBase, kMultiPresence, kMultiEntity, kLongContext,
                                          kCoreference, kHops),
                          [](const auto& info) { return info.param.name; });
+
+TEST(SuiteRules, KnowledgeKeepsItsOwn) {
+  const SuiteRule& rule = *FindSuiteRule("knowledge", Scale::kPaper);
+  const GeneratorInfo& knowledge = **FindGenerator("knowledge");
+  EXPECT_EQ(knowledge.paper_passages, rule.passages);
+  const absl::Status status =
+      Generate({"knowledge", Scale::kPaper, 200, 1}, [&](const Passage& passage) {
+        EXPECT_TRUE(rule.words.Contains(CountWords(passage.context)));
+        EXPECT_TRUE(rule.questions.Contains(static_cast<int64_t>(passage.questions.size())));
+        const auto forward =
+            std::count_if(passage.questions.begin(), passage.questions.end(),
+                          [](const Question& q) { return q.direction == kForward; });
+        EXPECT_TRUE(rule.forward.Contains(forward)) << forward;
+        for (const Question& question : passage.questions) {
+          EXPECT_THAT(rule.answer_types, Contains(question.answer_type));
+          EXPECT_THAT(rule.question_types, Contains(question.question_type));
+          EXPECT_EQ(question.evidence.size(), 1u);
+        }
+        return absl::OkStatus();
+      });
+  EXPECT_TRUE(status.ok());
+}
 
 TEST(SuiteRules, AddUpToTable1) {
   int64_t passages = 0;

@@ -12,16 +12,13 @@ constexpr int64_t kShortOne = 199;  // of 200 passages, the one with 5 questions
 
 // A number, a date and 3 or 4 more attributes, in a drawn order.
 std::vector<int> AddAttributes(Teller& teller, int subject) {
-  std::vector<Kind> kinds = {Kind::kPerson,   Kind::kThing,    Kind::kOrganization,
-                             Kind::kCreature, Kind::kLocation, Kind::kEvent};
+  std::vector<Kind> kinds = EntityKinds();
   teller.Shuffle(kinds);
   kinds.resize(static_cast<size_t>(teller.random().Between(4, 5)));
   kinds.push_back(Kind::kNumeral);
   kinds.push_back(Kind::kDate);
   teller.Shuffle(kinds);
-  std::vector<int> facts;
-  for (const Kind kind : kinds) facts.push_back(teller.AddFact(subject, kind));
-  return facts;
+  return teller.AddFacts(subject, kinds);
 }
 
 bool WriteBase(Kind kind, bool with_part, bool short_one, Random& random, Passage& passage) {

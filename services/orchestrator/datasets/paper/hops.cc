@@ -32,17 +32,12 @@ Chain AddChain(Teller& teller, const ChainKinds& kinds,
     if (i < kLinks) {
       chain.links[i] = teller.AddFact(chain.entities[i], kinds[i + 1], chain.entities[i + 1]);
     }
-    std::vector<Kind> values;
-    for (int kind = 0; kind < kEntityKinds; ++kind) {
-      const auto value = static_cast<Kind>(kind);
-      if (i == kLinks || value != kinds[i + 1]) values.push_back(value);
-    }
+    std::vector<Kind> values =
+        EntityKinds(std::span<const Kind>(kinds).subspan(i + 1, i < kLinks ? 1 : 0));
     teller.Shuffle(values);
     values.insert(values.begin(), {Kind::kNumeral, Kind::kDate});
     values.resize(attributes[i]);
-    for (const Kind value : values) {
-      chain.attributes[i].push_back(teller.AddFact(chain.entities[i], value));
-    }
+    chain.attributes[i] = teller.AddFacts(chain.entities[i], values);
   }
   return chain;
 }
@@ -99,13 +94,10 @@ void Ask(Teller& teller, Chain chain, Passage& passage) {
 
 bool WriteHops(int64_t index, Random& random, Passage& passage) {
   Teller teller(random);
-  std::vector<Kind> others;
-  const auto subject = static_cast<Kind>(index % kEntityKinds);  // every kind in turn
-  for (int kind = 0; kind < kEntityKinds; ++kind) {
-    if (static_cast<Kind>(kind) != subject) others.push_back(static_cast<Kind>(kind));
-  }
+  const Kind subject[] = {static_cast<Kind>(index % kEntityKinds)};  // every kind in turn
+  std::vector<Kind> others = EntityKinds(subject);
   teller.Shuffle(others);
-  const ChainKinds kinds = {subject, others[0], others[1], others[2]};
+  const ChainKinds kinds = {subject[0], others[0], others[1], others[2]};
   std::vector<Chain> chains;
   chains.push_back(AddChain(teller, kinds, kAsked));
   chains.push_back(AddChain(teller, kinds, kOther));

@@ -25,25 +25,18 @@ struct Member {
 };
 
 std::vector<int> AddAttributes(Teller& teller, int entity, std::span<const Kind> linked) {
-  std::vector<Kind> values;
-  for (int kind = 0; kind < kEntityKinds; ++kind) {
-    const auto value = static_cast<Kind>(kind);
-    if (std::find(linked.begin(), linked.end(), value) == linked.end()) values.push_back(value);
-  }
+  std::vector<Kind> values = EntityKinds(linked);
   teller.Shuffle(values);
   values.resize(kAttributes - 2);
   values.push_back(Kind::kNumeral);
   values.push_back(Kind::kDate);
   teller.Shuffle(values);
-  std::vector<int> facts;
-  for (const Kind value : values) facts.push_back(teller.AddFact(entity, value));
-  return facts;
+  return teller.AddFacts(entity, values);
 }
 
 // One of each kind, each linked to the next.
 std::vector<Member> AddMembers(Teller& teller) {
-  std::vector<Kind> kinds;
-  for (int kind = 0; kind < kEntityKinds; ++kind) kinds.push_back(static_cast<Kind>(kind));
+  std::vector<Kind> kinds = EntityKinds();
   teller.Shuffle(kinds);
   std::vector<Member> members(kinds.size());
   for (size_t i = 0; i < kinds.size(); ++i) members[i].entity = teller.AddEntity(kinds[i]);
@@ -52,8 +45,8 @@ std::vector<Member> AddMembers(Teller& teller) {
   for (size_t i = 0; i < members.size(); ++i) {
     Member& member = members[i];
     const bool last = i + 1 == members.size();
-    member.attributes = AddAttributes(teller, member.entity,
-                                      std::span(kinds).subspan(last ? i : i + 1, last ? 0 : 1));
+    const auto linked = std::span(kinds).subspan(i + 1, last ? 0 : 1);
+    member.attributes = AddAttributes(teller, member.entity, linked);
     const auto middle = member.attributes.begin() + kAttributes / 2;
     member.told[0].assign(member.attributes.begin(), middle);
     member.told[1].assign(middle, member.attributes.end());

@@ -20,34 +20,28 @@ struct Member {
 
 // Entities of different kinds, each linked to the next by what that is to it.
 std::vector<Member> AddMembers(Teller& teller, int64_t index) {
-  std::vector<Kind> kinds;
-  for (int kind = 0; kind < kEntityKinds; ++kind) kinds.push_back(static_cast<Kind>(kind));
-  kinds.erase(kinds.begin() + index % kEntityKinds);  // all kinds are left out in turn
+  const Kind left_out[] = {static_cast<Kind>(index % kEntityKinds)};  // every kind in turn
+  std::vector<Kind> kinds = EntityKinds(left_out);
   teller.Shuffle(kinds);
   std::vector<Member> members(kEntities);
   for (size_t i = 0; i < kEntities; ++i) members[i].entity = teller.AddEntity(kinds[i]);
   const size_t with_pair = teller.random().Below(kEntities);
   for (size_t i = 0; i < kEntities; ++i) {
     Member& member = members[i];
-    std::vector<Kind> values;
-    for (int kind = 0; kind < kEntityKinds; ++kind) {
-      const auto value = static_cast<Kind>(kind);
-      if (i + 1 == kEntities || value != kinds[i + 1]) values.push_back(value);
-    }
+    const bool last = i + 1 == kEntities;
+    std::vector<Kind> values = EntityKinds(std::span(kinds).subspan(i + 1, last ? 0 : 1));
     teller.Shuffle(values);
     values.resize(kAttributes - 1);
     values.push_back(teller.random().OneIn(2) ? Kind::kNumeral : Kind::kDate);
     teller.Shuffle(values);
-    for (const Kind value : values) {
-      member.attributes.push_back(teller.AddFact(member.entity, value));
-    }
+    member.attributes = teller.AddFacts(member.entity, values);
     member.told = member.attributes;
     if (i == with_pair) {
       member.pair = teller.AddPair(member.entity, teller.random().Below(2));
       member.told.insert(member.told.begin(), member.pair[0]);
       member.told.push_back(member.pair[1]);
     }
-    if (i + 1 < kEntities) {
+    if (!last) {
       member.told.push_back(teller.AddFact(member.entity, kinds[i + 1], members[i + 1].entity));
     }
   }

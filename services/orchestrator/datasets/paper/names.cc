@@ -1,5 +1,6 @@
 #include "services/orchestrator/datasets/paper/names.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "absl/strings/ascii.h"
@@ -95,6 +96,15 @@ constexpr int64_t kNumberSpan = 59;  // values
 constexpr int64_t kYearSpan = 44;
 
 }  // namespace
+
+std::vector<Kind> EntityKinds(std::span<const Kind> left_out) {
+  std::vector<Kind> kinds = {Kind::kPerson,   Kind::kThing,    Kind::kOrganization,
+                             Kind::kCreature, Kind::kLocation, Kind::kEvent};
+  std::erase_if(kinds, [&](Kind kind) {
+    return std::find(left_out.begin(), left_out.end(), kind) != left_out.end();
+  });
+  return kinds;
+}
 
 std::string_view AnswerType(Kind kind) {
   constexpr std::string_view kNames[kKinds] = {"Person",   "Thing",  "Organization", "Creature",

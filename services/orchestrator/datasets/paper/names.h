@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "services/orchestrator/datasets/random.h"
 
@@ -14,6 +16,9 @@ namespace kvscope::orchestrator::paper {
 enum class Kind { kPerson, kThing, kOrganization, kCreature, kLocation, kEvent, kNumeral, kDate };
 inline constexpr int kEntityKinds = 6;
 inline constexpr int kKinds = 8;
+
+// The kinds of entity in order, without those left out.
+std::vector<Kind> EntityKinds(std::span<const Kind> left_out = {});
 
 std::string_view AnswerType(Kind kind);   // the tag: "Events"
 std::string_view GenericNoun(Kind kind);  // of an entity: "organization"

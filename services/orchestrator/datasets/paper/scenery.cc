@@ -4,6 +4,7 @@
 namespace kvscope::orchestrator::paper {
 
 const Texts& Scenery() {
+  // NOLINTBEGIN(bugprone-suspicious-missing-comma): the long ones take two lines
   static const Texts texts = {
       // 6 to 10 words
       "The {season} had been mild that year",
@@ -108,6 +109,7 @@ const Texts& Scenery() {
       "the lamps were lit",
       "It was the custom to leave a chair free at table for anyone who might still be on the road",
   };
+  // NOLINTEND(bugprone-suspicious-missing-comma)
   return texts;
 }
 

@@ -74,6 +74,13 @@ int Teller::AddFact(int subject, Kind kind, int value_entity) {
   return static_cast<int>(story_.facts.size()) - 1;
 }
 
+std::vector<int> Teller::AddFacts(int subject, std::span<const Kind> kinds) {
+  std::vector<int> facts;
+  facts.reserve(kinds.size());
+  for (const Kind kind : kinds) facts.push_back(AddFact(subject, kind));
+  return facts;
+}
+
 std::vector<int> Teller::AddPair(int subject, size_t pair) {
   std::vector<int> facts;
   const Kind subject_kind = story_.entities[static_cast<size_t>(subject)].kind;
@@ -141,7 +148,7 @@ Sentence Teller::TellOne(int index) {
   Sentence sentence = NewSentence(fact.subject);
   sentence.facts = {index};
   const uint64_t shape = random_.Below(fact.relation != nullptr ? 10 : 5);
-  if (shape >= 5) {
+  if (fact.relation != nullptr && shape >= 5) {
     sentence.pattern = WithValue(PickUnused(fact.relation->sentences), 0);
   } else {
     sentence.pattern = Joined({"{S} ", WithValue(PickPhrase(index, /*plain=*/false), 0)});
@@ -150,13 +157,14 @@ Sentence Teller::TellOne(int index) {
   return sentence;
 }
 
-// A pronoun after the first value would have to mean the subject.
+// The two of a pair are told apart.
 bool Teller::MayJoin(int first, int second) const {
   const Fact& one = story_.facts[static_cast<size_t>(first)];
   const Fact& other = story_.facts[static_cast<size_t>(second)];
   return one.subject == other.subject && (one.pair == nullptr || one.pair != other.pair);
 }
 
+// With a pronoun only where it cannot mean the first value.
 Sentence Teller::TellTwo(int first, int second) {
   const Name& subject = SubjectOf(first);
   Sentence sentence = NewSentence(story_.facts[static_cast<size_t>(first)].subject);

@@ -24,6 +24,8 @@ class Teller {
   int AddEntity(Kind kind);
   // What `subject` has of `kind`: a value of its own, or the entity `value_entity`.
   int AddFact(int subject, Kind kind, int value_entity = kNobody);
+  // One for each kind, with values of their own.
+  std::vector<int> AddFacts(int subject, std::span<const Kind> kinds);
   // Both parts of the subject's pair (0 or 1), part 0 first.
   std::vector<int> AddPair(int subject, size_t pair);
 
