@@ -25,6 +25,7 @@ if(KVSCOPE_SERVICES)
   find_package(Protobuf REQUIRED)
   find_package(SQLite3 REQUIRED)
   find_package(prometheus-cpp REQUIRED)
+  pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)  # asks language models
   pkg_check_modules(GRPCPP REQUIRED IMPORTED_TARGET grpc++)
   find_library(GRPCPP_REFLECTION_LIBRARY grpc++_reflection REQUIRED)
   find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)

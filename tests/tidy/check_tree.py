@@ -86,6 +86,7 @@ DIAGRAM = {
     ],
     "orchestrator/sweep": [],
     "orchestrator/datasets": ["orchestrator/sweep"],
+    "orchestrator/datasets/llm": ["orchestrator/datasets", "orchestrator/sweep"],
     "orchestrator/datasets/import": ["orchestrator/datasets", "orchestrator/sweep"],
     "orchestrator/store": ["orchestrator/sweep"],
     "orchestrator/schedule": [
@@ -112,6 +113,7 @@ DIAGRAM = {
         "rpc",
         "orchestrator/sweep",
         "orchestrator/datasets",
+        "orchestrator/datasets/llm",
         "orchestrator/datasets/import",
         "orchestrator/report",
         "inference/inspect",
