@@ -13,7 +13,7 @@ constexpr std::string_view kNoCells = "the sweep has no finished cell yet";
 constexpr std::string_view kNoConsensus =
     "no attention was captured (capture: {consensus: true} in the sweep)";
 constexpr std::string_view kNoSpan =
-    "no gold answer of this sweep occurs in its context, so GER is not defined";
+    "no gold answer of this sweep has a place in its context, so GER is not defined";
 
 constexpr FigureInfo kFigures[] = {
     {"f1", "F1", "Mean token F1 of the answers; higher is better.", "cells", "f1", kNoCells},
@@ -33,7 +33,7 @@ constexpr FigureInfo kFigures[] = {
      "unknown_rate", kNoCells},
     {"ger", "Global eviction ratio (GER)",
      "Tokens of the gold answer that no head of any layer keeps: erasure. Only answers that occur "
-     "in their context count.",
+     "in their context, or have evidence there, count.",
      "cells", "ger", kNoSpan},
     {"ger_hallucination", "GER against hallucinations",
      "One point a cell; the dashed line is the least-squares fit over all presses. High "

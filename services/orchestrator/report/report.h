@@ -18,7 +18,7 @@ struct ReportRow {
   std::string press = {};
   double ratio = 0;         // compression ratio: the share of KV pairs removed
   int64_t answers = 0;      // answers that were averaged
-  int64_t ger_answers = 0;  // those of them whose gold answer occurs in the context
+  int64_t ger_answers = 0;  // those of them with a GER
   double f1 = 0;
   double exact = 0;
   double hallucination_rate = 0;

@@ -10,43 +10,71 @@
 namespace kvscope::orchestrator {
 namespace {
 
-// Means over the answers that define the value: of an answer `a`, or of its keep set, which is the
-// passage's (`p`) or the question's own (`c`). The order is that of Summaries.
-constexpr const char* kValues[] = {"a.f1",
-                                   "a.ger",
-                                   "a.ger_layer_mean",
-                                   "a.consensus_mean",
-                                   "a.agreement_max",
-                                   "coalesce(p.eviction_rate, c.eviction_rate)",
-                                   "coalesce(p.evicted_share, c.evicted_share)",
-                                   "coalesce(1.0 * p.kept_pairs / p.full_pairs,"
-                                   " 1.0 * c.kept_pairs / c.full_pairs)"};
+// Where the means of an answer's keep set begin, after those of the answer itself.
+constexpr size_t kCellMeans = 5;
 
-std::string Query(const std::vector<Tag>& tags) {
-  std::string read, keys, columns, sums;
-  for (size_t i = 0; i < tags.size(); ++i) {
-    absl::StrAppend(&read, ", e.value ->> '$.", std::string(TagName(tags[i])), "' AS t", i);
-    absl::StrAppend(&columns, ", coalesce(q.t", i, ", '')");
-    absl::StrAppend(&keys, ", ", 3 + i);
+// The cells of a unit, read alongside its answers: both come by passage, press and ratio.
+class CellReader {
+ public:
+  CellReader(Database& db, int64_t unit)
+      : select_(db.Prepare("SELECT passage, press, ratio, question, eviction_rate, evicted_share,"
+                           " kept_pairs, full_pairs FROM cells WHERE unit = ?1"
+                           " ORDER BY passage, press, ratio, question")) {
+    select_.Bind(unit);
   }
-  for (const char* value : kValues) {
-    absl::StrAppend(&sums, ", sum(", value, "), count(", value, ")");
+
+  struct Cell {
+    RowPlace place;
+    std::optional<double> eviction_rate, evicted_share, kept_ratio;
+  };
+
+  // The keep set that the answer was given through: the passage's, else the question's own; null
+  // if there is none. Answers must come in order.
+  absl::StatusOr<const Cell*> Of(const RowPlace& answer) {
+    if (Point(answer) != point_) KVSCOPE_RETURN_IF_ERROR(MoveTo(Point(answer)));
+    for (const Cell& cell : cells_) {
+      if (cell.place.question == -1 || cell.place.question == answer.question) return &cell;
+    }
+    return nullptr;
   }
-  return absl::StrCat(
-      "WITH q AS MATERIALIZED (SELECT s.position - ?3 AS passage, e.key AS question", read,
-      " FROM passages s, json_each(s.body, '$.questions') e WHERE s.dataset = ?2"
-      " AND s.position >= ?3 AND s.position < ?3 + ?4)"
-      " SELECT a.press, a.ratio",
-      columns, ", count(*), sum(a.exact), sum(a.outcome = 3), sum(a.outcome = 4)", sums,
-      " FROM answers a LEFT JOIN q ON q.passage = a.passage AND q.question = a.question"
-      " LEFT JOIN cells p ON p.unit = a.unit AND p.passage = a.passage AND p.press = a.press"
-      " AND p.ratio = a.ratio AND p.question = -1"
-      " LEFT JOIN cells c ON p.unit IS NULL AND c.unit = a.unit AND c.passage = a.passage"
-      " AND c.press = a.press AND c.ratio = a.ratio AND c.question = a.question"
-      " WHERE a.unit = ?1 AND a.press * ?5 + a.ratio >= ?6 AND a.press * ?5 + a.ratio < ?7"
-      " GROUP BY 1, 2",
-      keys);
-}
+
+ private:
+  using PointKey = std::array<int32_t, 3>;
+  static PointKey Point(const RowPlace& place) { return {place.passage, place.press, place.ratio}; }
+
+  absl::Status MoveTo(const PointKey& point) {
+    point_ = point;
+    cells_.clear();
+    while (true) {
+      if (!ready_) {
+        if (ended_) return absl::OkStatus();
+        KVSCOPE_ASSIGN_OR_RETURN(ready_, select_.Step());
+        ended_ = !ready_;
+        continue;
+      }
+      const RowPlace place = {
+          static_cast<int32_t>(select_.Int(0)), static_cast<int32_t>(select_.Int(1)),
+          static_cast<int32_t>(select_.Int(2)), static_cast<int32_t>(select_.Int(3))};
+      if (Point(place) > point) return absl::OkStatus();  // the next one's
+      if (Point(place) == point) Keep(place);
+      ready_ = false;
+    }
+  }
+
+  void Keep(const RowPlace& place) {
+    Cell& cell = cells_.emplace_back();
+    cell = {place, select_.OptionalReal(4), select_.OptionalReal(5), std::nullopt};
+    if (const int64_t pairs = select_.Int(7); pairs > 0) {
+      cell.kept_ratio = static_cast<double>(select_.Int(6)) / static_cast<double>(pairs);
+    }
+  }
+
+  Statement select_;
+  bool ready_ = false;  // a row was stepped to that is not taken yet
+  bool ended_ = false;
+  PointKey point_ = {-1, -1, -1};
+  std::vector<Cell> cells_;  // of point_
+};
 
 // -1, 0, 1: numbers by value and before texts, no tag last.
 int Compare(const std::string& a, const std::string& b) {
@@ -68,71 +96,127 @@ std::optional<Tag> TagOf(std::string_view name) {
 }
 
 TagSums::TagSums(std::vector<Tag> tags, const PointRange& points)
-    : tags_(std::move(tags)), points_(points), sql_(Query(tags_)) {
-  static_assert(std::size(kValues) == kMeans);
-}
+    : tags_(std::move(tags)), points_(points) {}
 
-bool TagSums::Group::operator<(const Group& other) const {
-  if (press != other.press) return press < other.press;
-  if (ratio != other.ratio) return ratio < other.ratio;
-  for (size_t i = 0; i < tags.size(); ++i) {
-    if (const int order = Compare(tags[i], other.tags[i]); order != 0) return order < 0;
+bool TagSums::TagOrder::operator()(const std::vector<std::string>& a,
+                                   const std::vector<std::string>& b) const {
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (const int order = Compare(a[i], b[i]); order != 0) return order < 0;
   }
   return false;
 }
 
-absl::Status TagSums::AddUnit(Database& db, int64_t unit, int64_t dataset, int64_t first_passage,
-                              int64_t passage_count) {
-  Statement select = db.Prepare(sql_);
-  select.Bind(unit, dataset, first_passage, passage_count, points_.ratio_count, points_.first,
-              points_.end);
+void TagSums::Sums::Add(size_t mean, const std::optional<double>& value) {
+  if (!value) return;
+  sum[mean] += *value;
+  ++count[mean];
+}
+
+absl::StatusOr<TagSums::OfPoints*> TagSums::SumsOf(const std::vector<std::string>& tags) {
+  const auto points = static_cast<size_t>(points_.end - points_.first);
+  OfPoints& sums = groups_[tags];
+  sums.resize(points);
+  if (groups_.size() * points <= kMaxGroups) return &sums;
+  return absl::ResourceExhaustedError(
+      absl::StrCat("group_by: ", groups_.size(), " different tags at ", points,
+                   " points are more than ", kMaxGroups, " groups; ask for fewer tags"));
+}
+
+// A question that the passage's JSON lacks has no tags.
+absl::StatusOr<TagSums::OfPoints*> TagSums::SumsOf(int64_t passage, int64_t question) {
+  if (passage < static_cast<int64_t>(of_question_.size())) {
+    const std::vector<OfPoints*>& of_passage = of_question_[static_cast<size_t>(passage)];
+    if (question < static_cast<int64_t>(of_passage.size())) {
+      return of_passage[static_cast<size_t>(question)];
+    }
+  }
+  return SumsOf(std::vector<std::string>(tags_.size()));
+}
+
+absl::Status TagSums::ReadTags(Database& db, int64_t dataset, int64_t first_passage,
+                               int64_t passage_count) {
+  std::string columns;
+  for (const Tag tag : tags_) {
+    absl::StrAppend(&columns, ", coalesce(e.value ->> '$.", std::string(TagName(tag)), "', '')");
+  }
+  Statement select = db.Prepare(
+      absl::StrCat("SELECT s.position - ?2", columns,
+                   " FROM passages s, json_each(s.body, '$.questions') e WHERE s.dataset = ?1"
+                   " AND s.position >= ?2 AND s.position < ?2 + ?3 ORDER BY s.position, e.key"));
+  select.Bind(dataset, first_passage, passage_count);
+  of_question_.assign(static_cast<size_t>(passage_count), {});
+  std::vector<std::string> tags(tags_.size());
   while (true) {
     KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
     if (!more) return absl::OkStatus();
-    Group group{static_cast<int>(select.Int(0)), static_cast<int>(select.Int(1)), {}};
-    int column = 2;
-    for (size_t i = 0; i < tags_.size(); ++i) group.tags.push_back(select.Text(column++));
-    Sums& sums = groups_[std::move(group)];
-    for (int64_t* number : {&sums.answers, &sums.exact, &sums.hallucinations, &sums.unknowns}) {
-      *number += select.Int(column++);
+    for (size_t i = 0; i < tags.size(); ++i) tags[i] = select.Text(static_cast<int>(i) + 1);
+    KVSCOPE_ASSIGN_OR_RETURN(OfPoints* const sums, SumsOf(tags));
+    of_question_[static_cast<size_t>(select.Int(0))].push_back(sums);
+  }
+}
+
+absl::Status TagSums::AddUnit(Database& db, int64_t unit, int64_t dataset, int64_t first_passage,
+                              int64_t passage_count) {
+  KVSCOPE_RETURN_IF_ERROR(ReadTags(db, dataset, first_passage, passage_count));
+  CellReader cells(db, unit);
+  Statement select = db.Prepare(
+      "SELECT passage, press, ratio, question, exact, outcome, f1, ger, ger_layer_mean,"
+      " consensus_mean, agreement_max FROM answers WHERE unit = ?1"
+      " ORDER BY passage, press, ratio, question");
+  select.Bind(unit);
+  while (true) {
+    KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
+    if (!more) return absl::OkStatus();
+    const int64_t point = select.Int(1) * points_.ratio_count + select.Int(2);
+    if (point < points_.first || point >= points_.end) continue;
+    const RowPlace place = {
+        static_cast<int32_t>(select.Int(0)), static_cast<int32_t>(select.Int(1)),
+        static_cast<int32_t>(select.Int(2)), static_cast<int32_t>(select.Int(3))};
+    KVSCOPE_ASSIGN_OR_RETURN(OfPoints* const of_points, SumsOf(place.passage, place.question));
+    Sums& sums = (*of_points)[static_cast<size_t>(point - points_.first)];
+    ++sums.answers;
+    sums.exact += select.Int(4);
+    sums.hallucinations += select.Int(5) == 3;
+    sums.unknowns += select.Int(5) == 4;
+    for (size_t i = 0; i < kCellMeans; ++i) {
+      sums.Add(i, select.OptionalReal(6 + static_cast<int>(i)));
     }
-    for (size_t i = 0; i < kMeans; ++i) {
-      sums.sum[i] += select.Real(column++);  // NULL reads as 0
-      sums.count[i] += select.Int(column++);
-    }
-    if (groups_.size() > kMaxGroups) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("group_by: the tags part the answers into more than ", kMaxGroups,
-                       " groups; ask for fewer tags"));
-    }
+    KVSCOPE_ASSIGN_OR_RETURN(const CellReader::Cell* const cell, cells.Of(place));
+    if (cell == nullptr) continue;
+    sums.Add(kCellMeans, cell->eviction_rate);
+    sums.Add(kCellMeans + 1, cell->evicted_share);
+    sums.Add(kCellMeans + 2, cell->kept_ratio);
   }
 }
 
 std::vector<CellSummary> TagSums::Summaries() const {
   std::vector<CellSummary> summaries;
-  summaries.reserve(groups_.size());
-  for (const auto& [group, sums] : groups_) {
-    CellSummary& cell = summaries.emplace_back();
-    cell.press = group.press;
-    cell.ratio = group.ratio;
-    cell.tags = group.tags;
-    cell.answers = sums.answers;
-    const auto answers = static_cast<double>(sums.answers);
-    cell.exact = static_cast<double>(sums.exact) / answers;
-    cell.hallucination_rate = static_cast<double>(sums.hallucinations) / answers;
-    cell.unknown_rate = static_cast<double>(sums.unknowns) / answers;
-    std::optional<double>* const means[kMeans] = {&cell.f1,
-                                                  &cell.ger,
-                                                  &cell.ger_layer_mean,
-                                                  &cell.consensus_mean,
-                                                  &cell.agreement_max,
-                                                  &cell.eviction_rate,
-                                                  &cell.evicted_share,
-                                                  &cell.kept_ratio};
-    for (size_t i = 0; i < kMeans; ++i) {
-      if (sums.count[i] > 0) *means[i] = sums.sum[i] / static_cast<double>(sums.count[i]);
+  for (int64_t point = points_.first; point < points_.end; ++point) {
+    for (const auto& [tags, of_points] : groups_) {
+      const Sums& sums = of_points[static_cast<size_t>(point - points_.first)];
+      if (sums.answers == 0) continue;
+      CellSummary& cell = summaries.emplace_back();
+      cell.press = static_cast<int>(point / points_.ratio_count);
+      cell.ratio = static_cast<int>(point % points_.ratio_count);
+      cell.tags = tags;
+      cell.answers = sums.answers;
+      const auto answers = static_cast<double>(sums.answers);
+      cell.exact = static_cast<double>(sums.exact) / answers;
+      cell.hallucination_rate = static_cast<double>(sums.hallucinations) / answers;
+      cell.unknown_rate = static_cast<double>(sums.unknowns) / answers;
+      std::optional<double>* const means[kMeans] = {&cell.f1,
+                                                    &cell.ger,
+                                                    &cell.ger_layer_mean,
+                                                    &cell.consensus_mean,
+                                                    &cell.agreement_max,
+                                                    &cell.eviction_rate,
+                                                    &cell.evicted_share,
+                                                    &cell.kept_ratio};
+      for (size_t i = 0; i < kMeans; ++i) {
+        if (sums.count[i] > 0) *means[i] = sums.sum[i] / static_cast<double>(sums.count[i]);
+      }
+      cell.ger_count = sums.count[1];
     }
-    cell.ger_count = sums.count[1];
   }
   return summaries;
 }

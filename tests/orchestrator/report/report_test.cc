@@ -187,7 +187,7 @@ TEST(Report, AFigureWithoutItsMeasureSaysWhy) {
     for (double& layer : row.consensus_layer) layer = std::nan("");
   }
   const std::string page = RenderReport(input);
-  EXPECT_THAT(page, HasSubstr("No data: no gold answer of this sweep occurs in its context"));
+  EXPECT_THAT(page, HasSubstr("No data: no gold answer of this sweep has a place in its context"));
   EXPECT_THAT(page, HasSubstr("No data: no attention was captured"));
   EXPECT_EQ(PageData(page)["figures"].size(), 12u - 4);
 }
