@@ -1,10 +1,11 @@
-// kvscope dataset generate|check
+// kvscope dataset generate|check, and import
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/command.h"
+#include "services/client/cli/dataset_import.h"
 #include "services/client/cli/terminal.h"
 #include "services/orchestrator/datasets/check.h"
 #include "services/orchestrator/datasets/generator.h"
@@ -71,6 +72,8 @@ void AddDataset(CLI::App& app, Action& action) {
       ->check(CLI::PositiveNumber);
   generate->add_option("--out", options->file, "the file to write")->required();
   generate->callback([options, &action] { action = [options] { return GenerateFile(*options); }; });
+
+  AddDatasetImport(*dataset, action);
 
   CLI::App* check =
       dataset->add_subcommand("check", "Counts, tags, and whether answers are grounded");

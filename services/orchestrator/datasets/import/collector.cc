@@ -35,7 +35,7 @@ int64_t JsonBytes(const Question& question) {
   int64_t bytes = kKeys + static_cast<int64_t>(kMaxIdBytes) + JsonBytes(question.question) +
                   JsonBytes(question.answer) + JsonBytes(question.answer_type) +
                   JsonBytes(question.question_type) +
-                  kSpan * static_cast<int64_t>(question.evidence.size());
+                  kSpan * static_cast<int64_t>(question.evidence.size() + question.support.size());
   for (const std::string& alias : question.aliases) bytes += JsonBytes(alias) + 1;
   return bytes;
 }

@@ -1,7 +1,7 @@
 // jsonl: one passage a line, as passage_json.h has it, or one question a line:
 //   {"context", "question", "answer"}, or `answers` with several, with any of `aliases`, `id` or
 //   `question_id`, `passage_id`, `dataset`, `direction`, `answer_type`, `question_type`, `hop`,
-//   `evidence`, `answer_start`, `is_impossible`.
+//   `evidence`, `support`, `answer_start`, `is_impossible`.
 // `answers` may also be {"text": [...], "answer_start": [...]}, as exports of SQuAD have it; with
 // no text in it the passage has no answer.  All rows may stand in one JSON list instead.
 #include <nlohmann/json.hpp>
@@ -70,6 +70,7 @@ void ReadQuestion(JsonFields& fields, int64_t context_length, Row& row) {
   question.question_type = fields.Text("question_type");
   question.hop = fields.Count("hop", kMaxHop);
   question.evidence = fields.Spans("evidence", context_length);
+  question.support = fields.Spans("support", context_length);
 }
 
 // What the questions of an object with a context share.

@@ -81,7 +81,7 @@ TEST(ImportCsv, ReadsColumnsByName) {
   const Passage& passage = imported.passages[0];
   EXPECT_EQ(passage.context, "Ann, \xC3\xA9lan\r\nand \"Bob\"");
   ASSERT_THAT(passage.questions, SizeIs(3));
-  const Question first{"q1", "Who?", "ann", {"Anna", "Annie"}, "", "Person", "", 2, {{0, 3}}};
+  const Question first{"q1", "Who?", "ann", {"Anna", "Annie"}, "", "Person", "", 2, {{0, 3}}, {}};
   EXPECT_EQ(passage.questions[0], first);
   EXPECT_THAT(passage.questions[1].evidence, ElementsAre(Evidence{16, 19}));
 }

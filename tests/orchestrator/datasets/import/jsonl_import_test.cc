@@ -148,6 +148,9 @@ TEST(ImportJsonl, NamesPlaceAndReason) {
   EXPECT_EQ(ProblemOf(R"({"context": "Ann saw.", "question": "W?", "answer": "saw",)"
                       R"( "evidence": [[0, 3]]})"),
             "wrong_place f.jsonl:2: evidence: \"Ann\" does not hold the answer \"saw\"");
+  EXPECT_THAT(ProblemOf(R"({"context": "Ann saw.", "question": "W?", "answer": "saw",)"
+                        R"( "support": [[0, 3], [3, 3]]})"),
+              HasSubstr("wrong_field f.jsonl:2: support[1]: must be [start, end]"));
   EXPECT_EQ(ProblemOf(R"({"context": "Ann saw.", "question": "W?", "answer": "saw",)"
                       R"( "evidence": [[0, 30]]})"),
             "wrong_field f.jsonl:2: evidence[0]: must be [start, end] with 0 <= start < end <= 8, "
