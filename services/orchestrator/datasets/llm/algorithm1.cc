@@ -13,7 +13,7 @@
 #include "services/orchestrator/datasets/random.h"
 #include "services/status_macros.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using nlohmann::json;
@@ -47,7 +47,7 @@ class Writer {
  private:
   uint64_t Index() const { return static_cast<uint64_t>(index_); }
   std::string Salt(std::string_view what) const {
-    return absl::StrCat(std::string(what), "/", std::string(rules_.suite));
+    return absl::StrCat(std::string(what), "/", std::string(rules_.suite->suite));
   }
 
   // Asks, and finds the JSON object with `key` in the answer.  What is of no use becomes a problem
@@ -120,7 +120,7 @@ class Writer {
 
   Passage Finished(const Draft& draft, const QuestionSet& questions) const {
     Passage passage;
-    passage.dataset = rules_.suite;
+    passage.dataset = rules_.suite->suite;
     passage.passage_id = LlmPassageId(rules_, options_.seed, index_);
     passage.context = draft.passage;
     passage.questions = questions.InOrder();
@@ -138,7 +138,7 @@ class Writer {
   }
 
   const Algorithm1Options& options_;
-  const SuiteRules& rules_;
+  const WritingRules& rules_;
   const int64_t index_;
   ChatClient& client_;
   int64_t asked_;
@@ -152,4 +152,4 @@ absl::StatusOr<PassageOutcome> WritePassage(const Algorithm1Options& options, in
   return Writer(options, index, asked_before, client).Write();
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

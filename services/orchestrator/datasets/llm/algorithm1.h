@@ -10,13 +10,13 @@
 #include "absl/status/statusor.h"
 #include "services/orchestrator/datasets/llm/chat_client.h"
 #include "services/orchestrator/datasets/llm/draft.h"
-#include "services/orchestrator/datasets/llm/suite_rules.h"
+#include "services/orchestrator/datasets/llm/writing_rules.h"
 #include "services/orchestrator/datasets/passage.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 struct Algorithm1Options {
-  const SuiteRules* rules = nullptr;
+  const WritingRules* rules = nullptr;
   WordRange words;  // of a passage
   uint64_t seed = 0;
   int attempts = 4;        // at a passage; and of each, at its questions
@@ -50,4 +50,4 @@ struct PassageOutcome {
 absl::StatusOr<PassageOutcome> WritePassage(const Algorithm1Options& options, int64_t index,
                                             int64_t asked_before, ChatClient& client);
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -17,7 +17,7 @@
 #include "services/orchestrator/sweep/utf8.h"
 #include "services/status_macros.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using nlohmann::json;
@@ -351,4 +351,4 @@ absl::StatusOr<ChatReply> ChatClient::Ask(const ChatRequest& request, ChatTraffi
   }
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 // The longest reply that is read: a passage is some kilobytes.
 inline constexpr size_t kMaxReplyBytes = 4 << 20;
@@ -97,4 +97,4 @@ class ChatClient {
   std::atomic<bool> reached_ = false;  // whether the endpoint has ever answered
 };
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -13,7 +13,7 @@
 #include "services/orchestrator/datasets/llm/mentions.h"
 #include "services/status_macros.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using nlohmann::json;
@@ -66,7 +66,7 @@ void CheckLength(const Draft& draft, WordRange range, std::vector<Problem>& prob
                       ""});
 }
 
-void CheckEntities(const Draft& draft, const SuiteRules& rules, const MentionIndex& index,
+void CheckEntities(const Draft& draft, const WritingRules& rules, const MentionIndex& index,
                    std::vector<Problem>& problems) {
   if (static_cast<int>(draft.entities.size()) < rules.least_entities) {
     problems.push_back({"too_few_entities",
@@ -84,11 +84,12 @@ void CheckEntities(const Draft& draft, const SuiteRules& rules, const MentionInd
   }
   const auto mentions =
       draft.entities.empty() ? 0 : static_cast<int>(index.Find(draft.entities[0].name).size());
-  if (mentions < rules.least_subject_mentions && mentions > 0) {
-    problems.push_back({"few_mentions",
+  const Range& allowed = rules.suite->reverse_occurrences;
+  if (mentions > 0 && !allowed.Contains(mentions)) {
+    problems.push_back({"mentions",
                         absl::StrCat("the subject's full name ", InQuotes(draft.entities[0].name),
-                                     " stands in the passage ", mentions, " times, at least ",
-                                     rules.least_subject_mentions, " are needed"),
+                                     " stands in the passage ", mentions, " times, it must ",
+                                     allowed.low, " to ", allowed.high, " times"),
                         ""});
   }
   std::vector<std::string> unlisted = UnlistedNames(draft);
@@ -137,7 +138,7 @@ int PartsWithFacts(const std::vector<const Fact*>& facts, const MentionIndex& in
   return static_cast<int>(found.size());
 }
 
-void CheckFacts(const Draft& draft, const SuiteRules& rules, const MentionIndex& index,
+void CheckFacts(const Draft& draft, const WritingRules& rules, const MentionIndex& index,
                 std::vector<Problem>& problems) {
   std::vector<const Fact*> sound;
   std::set<std::pair<std::string, std::string>> seen;
@@ -236,7 +237,7 @@ absl::StatusOr<Draft> ParseDraft(const json& object) {
   return draft;
 }
 
-std::vector<Problem> CheckDraft(const Draft& draft, const SuiteRules& rules, WordRange words) {
+std::vector<Problem> CheckDraft(const Draft& draft, const WritingRules& rules, WordRange words) {
   std::vector<Problem> problems;
   const MentionIndex index(draft.passage);
   CheckLength(draft, words, problems);
@@ -245,4 +246,4 @@ std::vector<Problem> CheckDraft(const Draft& draft, const SuiteRules& rules, Wor
   return problems;
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

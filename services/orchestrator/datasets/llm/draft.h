@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "services/orchestrator/datasets/llm/suite_rules.h"
+#include "services/orchestrator/datasets/llm/writing_rules.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 // The paper's eight, in its order.
 inline constexpr std::string_view kAnswerTypes[] = {
@@ -59,6 +59,6 @@ std::string_view AnswerTypeOf(std::string_view name);
 bool IsEntity(const Draft& draft, std::string_view name);
 
 // All that keeps the draft from the suite's demands; empty if nothing does.
-std::vector<Problem> CheckDraft(const Draft& draft, const SuiteRules& rules, WordRange words);
+std::vector<Problem> CheckDraft(const Draft& draft, const WritingRules& rules, WordRange words);
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -12,7 +12,7 @@
 #include "services/orchestrator/datasets/grounding.h"
 #include "services/orchestrator/datasets/invented_names.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 // Words that are written with a capital within names but say what is named, not which one.
@@ -190,4 +190,4 @@ std::vector<std::string> UnlistedNames(const Draft& draft) {
   return unlisted;
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -7,7 +7,7 @@
 #include "services/orchestrator/datasets/llm/draft.h"
 #include "services/orchestrator/datasets/random.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 // Rewrites passage, entities and facts.  Names are replaced word by word, one word for one, so the
 // passage keeps its length and short forms ("Berg's", "the Halden council") follow their full
@@ -21,4 +21,4 @@ void RenameEntities(Draft& draft, Random& random);
 // each once, in order.  Months, days of the week, titles and kinds of things are none.
 std::vector<std::string> UnlistedNames(const Draft& draft);
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

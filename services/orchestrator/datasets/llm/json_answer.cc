@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using nlohmann::json;
@@ -65,4 +65,4 @@ absl::StatusOr<json> FindJsonObject(std::string_view answer, std::string_view ke
       absl::StrCat("the answer holds no JSON object with the key \"", std::string(key), "\""));
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

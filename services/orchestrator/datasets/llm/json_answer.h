@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 // The first well-formed JSON object of `answer` that has `key`: bare, in a Markdown fence, or with
 // prose around it; what a reasoning model thinks aloud (up to the last `</think>`) is passed over.
@@ -14,4 +14,4 @@ namespace kvscope::orchestrator {
 // Errors: InvalidArgument, a sentence that tells the model what to mend.
 absl::StatusOr<nlohmann::json> FindJsonObject(std::string_view answer, std::string_view key);
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

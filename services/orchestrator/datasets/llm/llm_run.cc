@@ -19,7 +19,7 @@
 #include "services/orchestrator/datasets/llm/progress_file.h"
 #include "services/status_macros.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 constexpr int kMostGivenUpInARow = 5;
@@ -250,4 +250,4 @@ LlmRunReport RunAlgorithm1(const LlmRunOptions& options, ChatClient& client) {
   return report;
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

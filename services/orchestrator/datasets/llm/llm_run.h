@@ -11,7 +11,7 @@
 #include "services/orchestrator/datasets/llm/algorithm1.h"
 #include "services/orchestrator/datasets/llm/chat_client.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 struct LlmRunProgress {
   int64_t passages_done = 0;
@@ -54,4 +54,4 @@ std::string RejectsPath(const std::string& file);
 // Ask's; FailedPrecondition if passages were given up (five in a row end the run at once).
 LlmRunReport RunAlgorithm1(const LlmRunOptions& options, ChatClient& client);
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

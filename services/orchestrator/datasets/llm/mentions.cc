@@ -2,8 +2,9 @@
 
 #include "absl/strings/ascii.h"
 #include "services/orchestrator/datasets/grounding.h"
+#include "services/orchestrator/sweep/utf8.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 bool Continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
@@ -26,26 +27,9 @@ bool CutsWord(std::string_view text, size_t i) {
 
 }  // namespace
 
-MentionIndex::MentionIndex(std::string_view passage) {
-  bool space = false;
-  for (size_t i = 0; i < passage.size(); ++length_) {
-    size_t end = i + 1;
-    while (end < passage.size() && Continues(passage[end])) ++end;
-    const std::string normal = NormalizeText(passage.substr(i, end - i));
-    if (normal.empty()) {
-      space = !text_.empty();
-    } else {
-      if (space) {
-        text_ += ' ';
-        at_.push_back(length_ - 1);
-      }
-      space = false;
-      text_ += normal;
-      at_.resize(text_.size(), length_);
-    }
-    i = end;
-  }
-}
+MentionIndex::MentionIndex(std::string_view passage)
+    : text_(NormalizeText(passage, &at_)),
+      length_(static_cast<int64_t>(CountCodePoints(passage))) {}
 
 std::vector<Evidence> MentionIndex::Find(std::string_view text) const {
   const std::string wanted = NormalizeText(text);
@@ -55,10 +39,10 @@ std::vector<Evidence> MentionIndex::Find(std::string_view text) const {
   while (begin != std::string::npos) {
     const size_t end = begin + wanted.size();
     const bool whole = !CutsWord(text_, begin) && !CutsWord(text_, end);
-    if (whole) found.push_back({at_[begin], at_[end - 1] + 1});
+    if (whole) found.push_back({int64_t{at_[begin]}, int64_t{at_[end - 1]} + 1});
     begin = text_.find(wanted, whole ? end : begin + 1);
   }
   return found;
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

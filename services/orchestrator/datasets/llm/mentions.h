@@ -8,7 +8,7 @@
 
 #include "services/orchestrator/datasets/passage.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 class MentionIndex {
  public:
@@ -22,9 +22,9 @@ class MentionIndex {
   int64_t length() const { return length_; }  // code points
 
  private:
-  std::string text_;         // as NormalizeText has it
-  std::vector<int64_t> at_;  // the code point that each byte of text_ comes from
+  std::vector<uint32_t> at_;  // the code point behind each byte of text_, which fills it
+  std::string text_;          // as NormalizeText has it
   int64_t length_ = 0;
 };
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -17,7 +17,7 @@
 #include "services/orchestrator/sweep/utf8.h"
 #include "services/status_macros.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using nlohmann::json;
@@ -28,7 +28,7 @@ constexpr int64_t kMaxIndex = 1'000'000;
 
 std::string IdentityLine(const RunIdentity& identity) {
   return ordered_json({{"kvscope_llm_run", kFormat},
-                       {"suite", std::string(identity.rules->suite)},
+                       {"suite", std::string(identity.rules->suite->suite)},
                        {"model", identity.model},
                        {"seed", identity.seed},
                        {"words", {identity.words.low, identity.words.high}}})
@@ -151,10 +151,10 @@ absl::Status ProgressFile::ReadLine(std::string_view line, int64_t number) {
     if (index < 0 || index >= kMaxIndex) return error("index: is out of range");
     PassageOutcome outcome = ReadOutcome(object);
     if (!object.at("passage").is_null()) {
-      KVSCOPE_ASSIGN_OR_RETURN(
-          outcome.passage,
-          ParsePassage(object.at("passage").dump(), {absl::StrCat(path_, ":", number),
-                                                     std::string(identity_.rules->suite), index}));
+      KVSCOPE_ASSIGN_OR_RETURN(outcome.passage,
+                               ParsePassage(object.at("passage").dump(),
+                                            {absl::StrCat(path_, ":", number),
+                                             std::string(identity_.rules->suite->suite), index}));
       const std::string id = LlmPassageId(*identity_.rules, identity_.seed, index);
       if (outcome.passage->passage_id != id) {
         return error(absl::StrCat("passage_id: is ", Quoted(outcome.passage->passage_id),
@@ -214,4 +214,4 @@ absl::Status ProgressFile::Remove() {
   return absl::OkStatus();
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

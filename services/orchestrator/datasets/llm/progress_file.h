@@ -10,11 +10,11 @@
 #include "absl/status/statusor.h"
 #include "services/orchestrator/datasets/llm/algorithm1.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 // What decides the passages of a run; a run that goes on must have the same.
 struct RunIdentity {
-  const SuiteRules* rules = nullptr;
+  const WritingRules* rules = nullptr;
   std::string model;
   uint64_t seed = 0;
   WordRange words;
@@ -59,4 +59,4 @@ class ProgressFile {
   std::map<int64_t, PassageOutcome> outcomes_;
 };
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

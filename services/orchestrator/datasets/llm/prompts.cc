@@ -5,9 +5,10 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "services/orchestrator/datasets/random.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 constexpr size_t kRepeatedBytes = 24 << 10;  // a longer answer is not shown to the model again
@@ -46,16 +47,13 @@ constexpr std::string_view kMoments[] = {"around a prize that was won",
                                          "around a new law",
                                          "around an anniversary"};
 
-std::string TypeNames() {
-  std::string names;
-  for (const std::string_view type : kAnswerTypes) {
-    absl::StrAppend(&names, names.empty() ? "" : ", ", std::string(type));
-  }
-  return names;
+std::string JoinNames(std::span<const std::string_view> names) {
+  return absl::StrJoin(names, ", ",
+                       [](std::string* out, std::string_view name) { out->append(name); });
 }
 
-std::string Setting(const SuiteRules& rules, uint64_t seed, int64_t index) {
-  Random random = Random::Keyed(seed, absl::StrCat("llm-setting/", std::string(rules.suite)),
+std::string Setting(const WritingRules& rules, uint64_t seed, int64_t index) {
+  Random random = Random::Keyed(seed, absl::StrCat("llm-setting/", std::string(rules.suite->suite)),
                                 static_cast<uint64_t>(index));
   const std::string figure(random.Pick(kFigures));
   const std::string place(random.Pick(kPlaces));
@@ -86,7 +84,7 @@ std::string JsonText(const std::string& text) { return nlohmann::json(text).dump
 
 }  // namespace
 
-std::vector<ChatMessage> PassagePrompt(const SuiteRules& rules, WordRange words, uint64_t seed,
+std::vector<ChatMessage> PassagePrompt(const WritingRules& rules, WordRange words, uint64_t seed,
                                        int64_t index, const Feedback& feedback) {
   std::string ask = absl::StrCat(
       "Write a passage. ", std::string(rules.brief), "\nIt is about ", Setting(rules, seed, index),
@@ -95,15 +93,16 @@ std::vector<ChatMessage> PassagePrompt(const SuiteRules& rules, WordRange words,
       ".\n- Every proper name in it is invented. No real person, place, organization or event is "
       "named.\n- \"entities\" lists every proper name of the passage in full, spelt as in the "
       "passage, the subject first; at least ",
-      rules.least_entities, ". The type is one of ", TypeNames(), ".\n- \"facts\" lists at least ",
-      rules.least_facts, " facts, at least ", rules.least_subject_facts,
+      rules.least_entities, ". The type is one of ", JoinNames(kAnswerTypes),
+      ".\n- \"facts\" lists at least ", rules.least_facts, " facts, at least ",
+      rules.least_subject_facts,
       " of them about the first entity. \"subject\" is a name of \"entities\". \"value\" is copied "
       "from the passage letter by letter, has 1 to 8 words, and stands in the passage exactly "
       "once, unless it is a name of \"entities\".\n");
-  if (rules.least_subject_mentions > 1) {
-    absl::StrAppend(&ask, "- The subject's full name stands in the passage at least ",
-                    rules.least_subject_mentions, " times.\n");
-  }
+  const Range& mentions = rules.suite->reverse_occurrences;
+  absl::StrAppend(&ask, "- The subject's full name stands in the passage ", mentions.low, " to ",
+                  mentions.high,
+                  " times, no other entity's more often; elsewhere say he, she, it.\n");
   if (rules.parts > 1) {
     absl::StrAppend(&ask, "- Each of the passage's ", rules.parts, " equal parts states a fact.\n");
   }
@@ -122,7 +121,7 @@ std::vector<ChatMessage> PassagePrompt(const SuiteRules& rules, WordRange words,
   return messages;
 }
 
-std::vector<ChatMessage> QuestionsPrompt(const SuiteRules& rules, const Draft& draft,
+std::vector<ChatMessage> QuestionsPrompt(const WritingRules& rules, const Draft& draft,
                                          const QuestionSet& taken, const Feedback& feedback) {
   std::string ask = absl::StrCat("Ask questions about this passage:\n\n", draft.passage,
                                  "\n\nEntities, the subject first:\n");
@@ -147,10 +146,11 @@ std::vector<ChatMessage> QuestionsPrompt(const SuiteRules& rules, const Draft& d
       "full name.\n- Every answer is copied from the passage letter by letter, has at most 10 "
       "words, stands in the passage exactly once unless it is an entity's name, and does not stand "
       "in its question.\n- No two questions ask the same.\n- \"answer_type\" is one of ",
-      TypeNames(),
-      ".\n- \"question_type\" is Standard (the answer is stated explicitly), Manipulated (it is a "
-      "part of what is stated, such as a last name) or Part (several places must be read).\n",
-      rules.ask.empty() ? "" : "- ", std::string(rules.ask), rules.ask.empty() ? "" : "\n");
+      JoinNames(kAnswerTypes), ".\n- \"question_type\" is one of ",
+      JoinNames(rules.suite->question_types),
+      ". Standard: the answer is stated explicitly; Manipulated: it is a part of what is stated, "
+      "such as a last name; Part: several places must be read.\n- ",
+      std::string(rules.ask), "\n");
   const std::vector<Question> accepted = taken.InOrder();
   if (!accepted.empty()) absl::StrAppend(&ask, "\nAsked already, not to be asked again:\n");
   for (const Question& question : accepted) {
@@ -165,4 +165,4 @@ std::vector<ChatMessage> QuestionsPrompt(const SuiteRules& rules, const Draft& d
   return messages;
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "services/orchestrator/datasets/grounding.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using nlohmann::json;
@@ -18,7 +18,6 @@ constexpr size_t kMaxQuestions = 200;
 constexpr size_t kMaxTextBytes = 1000;
 constexpr int kMaxAnswerWords = 10;
 constexpr size_t kToldBytes = 300;
-constexpr std::string_view kQuestionTypes[] = {kStandard, kManipulated, kPart};
 
 std::string InQuotes(std::string_view text) { return absl::StrCat("\"", std::string(text), "\""); }
 
@@ -48,7 +47,7 @@ std::string Told(const Question& question) {
 
 }  // namespace
 
-QuestionSet::QuestionSet(const Draft& draft, const SuiteRules& rules)
+QuestionSet::QuestionSet(const Draft& draft, const WritingRules& rules)
     : draft_(draft), rules_(rules), passage_(draft.passage) {}
 
 std::vector<Problem> QuestionSet::Take(const json& answer) {
@@ -69,7 +68,7 @@ std::vector<Problem> QuestionSet::Take(const json& answer) {
     if (!problem) {
       const bool forward = question.direction == kForward;
       if (CountOf(question.hop, question.direction) >=
-          (forward ? rules_.forward : rules_.reverse)) {
+          (forward ? rules_.forward() : rules_.reverse())) {
         problem = {"surplus", absl::StrCat(Told(question), " is one ", question.direction,
                                            " question of hop ", question.hop, " too many")};
       }
@@ -110,19 +109,19 @@ std::optional<Problem> QuestionSet::ReadQuestion(const json& element, Question& 
   question.answer_type = AnswerTypeOf(answer_type);
   if (question.answer_type.empty()) return bad_tag("answer_type", answer_type, kAnswerTypes);
   const std::string question_type = TextOf(element, "question_type");
-  for (const std::string_view type : kQuestionTypes) {
+  for (const std::string_view type : rules_.suite->question_types) {
     if (absl::EqualsIgnoreCase(std::string(type), question_type)) question.question_type = type;
   }
   if (question.question_type.empty()) {
-    return bad_tag("question_type", question_type, kQuestionTypes);
+    return bad_tag("question_type", question_type, rules_.suite->question_types);
   }
-  if (rules_.deepest_hop == 0) return std::nullopt;
+  if (rules_.deepest_hop() == 0) return std::nullopt;
   const auto hop = element.find("hop");
   const bool whole = hop != element.end() && hop->is_number_integer();
   question.hop = whole ? hop->get<int64_t>() : -1;
-  if (question.hop < 0 || question.hop > rules_.deepest_hop) {
+  if (question.hop < 0 || question.hop > rules_.deepest_hop()) {
     return Problem{"bad_tag",
-                   absl::StrCat(Told(question), " has no hop from 0 to ", rules_.deepest_hop)};
+                   absl::StrCat(Told(question), " has no hop from 0 to ", rules_.deepest_hop())};
   }
   return std::nullopt;
 }
@@ -142,6 +141,13 @@ std::optional<Problem> QuestionSet::GroundingProblem(const Question& question) c
     return Problem{"repeated_answer",
                    absl::StrCat(Told(question), ": the answer stands in the passage ",
                                 places.size(), " times, it may only once")};
+  }
+  const Range& allowed = rules_.suite->reverse_occurrences;
+  if (question.direction == kReverse && IsEntity(draft_, question.answer) &&
+      !allowed.Contains(static_cast<int64_t>(places.size()))) {
+    return Problem{"mentions", absl::StrCat(Told(question), ": this name stands in the passage ",
+                                            places.size(), " times; ask for one that stands there ",
+                                            allowed.low, " to ", allowed.high, " times")};
   }
   if (MentionIndex(question.question).Holds(question.answer)) {
     return Problem{"answer_in_question", absl::StrCat(Told(question), " gives its answer away")};
@@ -183,7 +189,7 @@ std::optional<Problem> QuestionSet::LinkProblem(const Question& question) const 
         "not_an_entity",
         absl::StrCat(Told(question), " is reverse, so its answer must be an entity's full name")};
   }
-  if (rules_.deepest_hop == 0) return std::nullopt;
+  if (rules_.deepest_hop() == 0) return std::nullopt;
   const MentionIndex index(question.question);
   const std::string& subject = draft_.entities[0].name;
   if (forward && !index.Holds(subject)) {
@@ -212,9 +218,9 @@ int QuestionSet::CountOf(int64_t hop, std::string_view direction) const {
 
 std::vector<QuestionSet::Need> QuestionSet::Needs() const {
   std::vector<Need> needs;
-  for (int64_t hop = 0; hop <= rules_.deepest_hop; ++hop) {
-    const Need need = {hop, rules_.forward - CountOf(hop, kForward),
-                       rules_.reverse - CountOf(hop, kReverse)};
+  for (int64_t hop = 0; hop <= rules_.deepest_hop(); ++hop) {
+    const Need need = {hop, rules_.forward() - CountOf(hop, kForward),
+                       rules_.reverse() - CountOf(hop, kReverse)};
     if (need.forward > 0 || need.reverse > 0) needs.push_back(need);
   }
   return needs;
@@ -229,4 +235,4 @@ std::vector<Question> QuestionSet::InOrder() const {
   return questions;
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

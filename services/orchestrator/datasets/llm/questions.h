@@ -8,10 +8,10 @@
 
 #include "services/orchestrator/datasets/llm/draft.h"
 #include "services/orchestrator/datasets/llm/mentions.h"
-#include "services/orchestrator/datasets/llm/suite_rules.h"
+#include "services/orchestrator/datasets/llm/writing_rules.h"
 #include "services/orchestrator/datasets/passage.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 // Collects a passage's questions until they are as many, and as balanced, as the suite wants.
 class QuestionSet {
@@ -24,7 +24,7 @@ class QuestionSet {
   };
 
   // `draft` (with its invented names) and `rules` must outlive this.
-  QuestionSet(const Draft& draft, const SuiteRules& rules);
+  QuestionSet(const Draft& draft, const WritingRules& rules);
 
   // Takes what holds of {"questions": [{"question", "answer", "direction", "answer_type",
   // "question_type", "hop"}]}, in order, and returns what is wrong with each of the others.  Taken
@@ -33,7 +33,9 @@ class QuestionSet {
   //   once unless it is an entity's name;
   // - that does not give its answer away, nor ask what was asked before: no question twice, no
   //   answer twice in forward questions of one hop;
-  // - that names an entity, if forward; whose answer is an entity's name, if reverse;
+  // - that names an entity, if forward; whose answer is an entity's name, if reverse, that stands
+  // in
+  //   the passage as often as the suite allows;
   // - of `hops`: that names the subject (forward) or asks for it (reverse) and none of the entities
   //   on the way;
   // - that carries known tags, and of whose direction and hop more are wanted.
@@ -55,9 +57,9 @@ class QuestionSet {
   int CountOf(int64_t hop, std::string_view direction) const;
 
   const Draft& draft_;
-  const SuiteRules& rules_;
+  const WritingRules& rules_;
   const MentionIndex passage_;
   std::vector<Question> taken_;
 };
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -7,7 +7,7 @@
 
 #include "tests/orchestrator/datasets/llm/scripted_server.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using nlohmann::json;
@@ -172,4 +172,4 @@ TEST(ChatClient, StopsWhenCancelled) {
 }
 
 }  // namespace
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

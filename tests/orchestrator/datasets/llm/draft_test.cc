@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using nlohmann::json;
@@ -26,13 +26,13 @@ json Answer() {
             {{"subject", "Anna Berg"}, {"attribute", "aunt"}, {"value", "Mia Toll"}}}}};
 }
 
-SuiteRules Rules() {
-  SuiteRules rules = AllSuiteRules()[0];  // base
-  rules.least_subject_mentions = 2;
+WritingRules Rules() {
+  WritingRules rules = AllWritingRules()[0];
+  EXPECT_EQ(rules.suite->suite, "base");
   return rules;
 }
 
-std::vector<std::string> Reasons(const json& answer, SuiteRules rules = Rules(),
+std::vector<std::string> Reasons(const json& answer, WritingRules rules = Rules(),
                                  WordRange words = {20, 30}) {
   const absl::StatusOr<Draft> draft = ParseDraft(answer);
   if (!draft.ok()) return {std::string(draft.status().message())};
@@ -76,14 +76,19 @@ TEST(Draft, RefusesNamesThatAreMissingOrUnlisted) {
   json answer = Answer();
   answer["entities"][1]["name"] = "Mia Roth";
   EXPECT_THAT(Reasons(answer), ElementsAre("entity_missing", "unlisted_name"));
-  SuiteRules rules = Rules();
-  rules.least_subject_mentions = 3;
+  WritingRules rules = Rules();
+  SuiteRule suite = *rules.suite;
+  suite.reverse_occurrences = {3, 4};
+  rules.suite = &suite;
   rules.least_entities = 4;
-  EXPECT_THAT(Reasons(Answer(), rules), ElementsAre("too_few_entities", "few_mentions"));
+  EXPECT_THAT(Reasons(Answer(), rules), ElementsAre("too_few_entities", "mentions"));
+  suite.reverse_occurrences = {1, 1};
+  rules.least_entities = 1;
+  EXPECT_THAT(Reasons(Answer(), rules), ElementsAre("mentions"));
 }
 
 TEST(Draft, DemandsSpreadAndChain) {
-  SuiteRules rules = Rules();
+  WritingRules rules = Rules();
   rules.parts = 4;
   EXPECT_THAT(Reasons(Answer(), rules), IsEmpty());
   json answer = Answer();
@@ -119,4 +124,4 @@ TEST(Draft, SaysWhichFieldIsWrong) {
 }
 
 }  // namespace
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

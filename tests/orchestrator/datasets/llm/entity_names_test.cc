@@ -7,7 +7,7 @@
 
 #include "services/orchestrator/datasets/grounding.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using testing::ElementsAre;
@@ -92,4 +92,4 @@ TEST(UnlistedNames, FindsCapitalsWithinSentences) {
 }
 
 }  // namespace
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

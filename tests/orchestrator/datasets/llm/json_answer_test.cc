@@ -4,7 +4,7 @@
 
 #include <random>
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using testing::HasSubstr;
@@ -50,4 +50,4 @@ TEST(JsonAnswer, SurvivesHostileText) {
 }
 
 }  // namespace
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -4,7 +4,7 @@
 
 #include "services/orchestrator/sweep/utf8.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using testing::ElementsAre;
@@ -41,4 +41,4 @@ TEST(MentionIndex, CountsCodePoints) {
 }
 
 }  // namespace
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -4,13 +4,13 @@
 
 #include "tests/orchestrator/datasets/scratch_file.h"
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
 
-RunIdentity Identity() { return {&AllSuiteRules()[0], "m", 7, {150, 200}}; }
+RunIdentity Identity() { return {&AllWritingRules()[0], "m", 7, {150, 200}}; }
 
 PassageOutcome Outcome(int64_t index) {
   Question question;
@@ -20,7 +20,7 @@ PassageOutcome Outcome(int64_t index) {
   question.evidence = {{0, 4}};
   Passage passage;
   passage.dataset = "base";
-  passage.passage_id = LlmPassageId(AllSuiteRules()[0], 7, index);
+  passage.passage_id = LlmPassageId(AllWritingRules()[0], 7, index);
   passage.context = "Anna keeps b\u00e9es.";
   passage.questions = {question};
   PassageOutcome outcome;
@@ -114,4 +114,4 @@ TEST_F(ProgressFileTest, RefusesWhatIsNotItsOwn) {
 }
 
 }  // namespace
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 using nlohmann::json;
@@ -17,11 +17,18 @@ const Draft kDraft = {
     .entities = {{"Anna Berg", "Person"}, {"Mia Toll", "Person"}},
     .facts = {}};
 
-SuiteRules Rules(int deepest_hop = 0) {
-  SuiteRules rules = AllSuiteRules()[0];
-  rules.forward = 2;
-  rules.reverse = 1;
-  rules.deepest_hop = deepest_hop;
+// Two forward questions and a reverse one for each hop.
+WritingRules Rules(int deepest_hop = 0) {
+  static constexpr int64_t kHops[] = {0, 1};
+  static SuiteRule suites[2];
+  SuiteRule& suite = suites[deepest_hop];
+  const int64_t hops = deepest_hop + 1;
+  suite = *AllWritingRules()[0].suite;
+  suite.questions = {3 * hops, 3 * hops};
+  suite.forward = {2 * hops, 2 * hops};
+  suite.hops = std::span(kHops).first(static_cast<size_t>(hops));
+  WritingRules rules = AllWritingRules()[0];
+  rules.suite = &suite;
   return rules;
 }
 
@@ -33,7 +40,7 @@ json Ask(const std::string& question, const std::string& answer,
 }
 
 // The reasons for which one question after another is refused; "" for one that is taken.
-std::vector<std::string> Refusals(const std::vector<json>& asked, const SuiteRules& rules) {
+std::vector<std::string> Refusals(const std::vector<json>& asked, const WritingRules& rules) {
   QuestionSet set(kDraft, rules);
   std::vector<std::string> reasons;
   for (const json& question : asked) {
@@ -46,7 +53,7 @@ std::vector<std::string> Refusals(const std::vector<json>& asked, const SuiteRul
 std::string Refusal(const json& question) { return Refusals({question}, Rules())[0]; }
 
 TEST(QuestionSet, TakesWhatHoldsUntilComplete) {
-  const SuiteRules rules = Rules();
+  const WritingRules rules = Rules();
   QuestionSet set(kDraft, rules);
   const json first = {
       {"questions",
@@ -86,6 +93,7 @@ TEST(QuestionSet, DemandsGroundedAnswers) {
 TEST(QuestionSet, DemandsThatTheDirectionFits) {
   EXPECT_EQ(Refusal(Ask("What did she own?", "a red boat")), "no_entity_named");
   EXPECT_EQ(Refusal(Ask("What had a red boat?", "a drum", "reverse")), "not_an_entity");
+  EXPECT_EQ(Refusal(Ask("Who kept so many?", "Mia Toll", "reverse")), "");
   json question = Ask("What did Anna Berg own?", "a red boat", "sideways");
   EXPECT_EQ(Refusal(question), "bad_tag");
   question = Ask("What did Anna Berg own?", "a red boat");
@@ -106,7 +114,7 @@ TEST(QuestionSet, RefusesRepetitions) {
 }
 
 TEST(QuestionSet, DemandsThatHopsAreFollowed) {
-  const SuiteRules rules = Rules(1);
+  const WritingRules rules = Rules(1);
   EXPECT_THAT(Refusals({Ask("Where did the friend of Anna Berg sing?", "in a choir", "forward", 1),
                         Ask("What did Mia Toll beat?", "a drum", "forward", 1),
                         Ask("What did Anna Berg's friend Mia Toll beat?", "a drum", "forward", 1),
@@ -119,7 +127,7 @@ TEST(QuestionSet, DemandsThatHopsAreFollowed) {
 }
 
 TEST(QuestionSet, SurvivesAnyShape) {
-  const SuiteRules rules = Rules();
+  const WritingRules rules = Rules();
   QuestionSet set(kDraft, rules);
   for (const json& answer : {json(), json(3), json::array(), json({{"questions", 3}}),
                              json({{"questions", {1, nullptr, {{"question", {1}}}}}}),
@@ -130,4 +138,4 @@ TEST(QuestionSet, SurvivesAnyShape) {
 }
 
 }  // namespace
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

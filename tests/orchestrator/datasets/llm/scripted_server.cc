@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 namespace {
 
 // Reads a request: its head, and as many bytes as that announces.
@@ -112,4 +112,4 @@ void ScriptedServer::Answer(int connection, const Reply& reply) {
   }
 }
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace kvscope::orchestrator {
+namespace kvscope::orchestrator::llm {
 
 class ScriptedServer {
  public:
@@ -42,4 +42,4 @@ class ScriptedServer {
   std::thread thread_;
 };
 
-}  // namespace kvscope::orchestrator
+}  // namespace kvscope::orchestrator::llm
