@@ -8,12 +8,18 @@
 
 namespace kvscope::orchestrator {
 
+extern const GeneratorInfo kBase;
+extern const GeneratorInfo kCoreference;
+extern const GeneratorInfo kHops;
 extern const GeneratorInfo kKnowledge;
+extern const GeneratorInfo kLongContext;
+extern const GeneratorInfo kMultiEntity;
+extern const GeneratorInfo kMultiPresence;
 
 namespace {
 
 constexpr const GeneratorInfo* kGenerators[] = {
-    &kKnowledge,
+    &kBase, &kKnowledge, &kMultiPresence, &kMultiEntity, &kLongContext, &kCoreference, &kHops,
 };
 
 constexpr int64_t kMaxPassages = 1'000'000;
@@ -40,7 +46,7 @@ absl::Status Generate(const GeneratorSpec& spec, const PassageSink& sink) {
         absl::StrCat("passages: is ", spec.passages, ", must be from 1 to ", kMaxPassages));
   }
   for (int64_t index = 0; index < spec.passages; ++index) {
-    const absl::Status status = sink((*info)->make(spec.scale, spec.seed, index));
+    const absl::Status status = sink((*info)->make(spec.scale, spec.names, spec.seed, index));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -15,6 +15,12 @@
 
 namespace kvscope::orchestrator {
 
+// Which invented names the pocket scale draws from; the paper's scale has no such parts.
+enum class Names {
+  kHeldOut,   // those that the pocket models never met in training: for evaluation
+  kTraining,  // the others
+};
+
 struct GeneratorParameter {
   std::string_view name;
   std::string_view default_value;  // as the user would write it; empty: required
@@ -30,8 +36,8 @@ struct GeneratorInfo {
   std::span<const GeneratorParameter> parameters;
   // Makes passage `index` (from 0).  Equal arguments give equal passages on every machine, and a
   // passage does not depend on the others.  Every tag is filled, every id set, every answer
-  // grounded, and the ids of different scales, seeds and indices differ.
-  Passage (*make)(Scale scale, uint64_t seed, int64_t index);
+  // grounded, and the ids of different scales, names, seeds and indices differ.
+  Passage (*make)(Scale scale, Names names, uint64_t seed, int64_t index);
 };
 
 struct GeneratorSpec {
@@ -39,6 +45,7 @@ struct GeneratorSpec {
   Scale scale = Scale::kPocket;
   int64_t passages = 0;  // [1, 1,000,000]
   uint64_t seed = 0;
+  Names names = Names::kHeldOut;
 };
 
 using PassageSink = std::function<absl::Status(const Passage&)>;

@@ -1,38 +1,23 @@
 // knowledge: template biographies, 13 questions each.  Source: arXiv:2603.01426, section 2.
 #include <algorithm>
-#include <array>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "services/orchestrator/datasets/calendar.h"
 #include "services/orchestrator/datasets/generator.h"
 #include "services/orchestrator/datasets/invented_names.h"
 #include "services/orchestrator/datasets/marked_text.h"
-#include "services/orchestrator/datasets/pocket_world.h"
+#include "services/orchestrator/datasets/pocket_story.h"
 #include "services/orchestrator/datasets/random.h"
 
 namespace kvscope::orchestrator {
 namespace {
 
 constexpr size_t kQuestions = 13;
-
-Passage NewPassage(Scale scale, uint64_t seed, int64_t index) {
-  Passage passage;
-  passage.dataset = "knowledge";
-  passage.passage_id =
-      absl::StrFormat("knowledge-%s-%d-%04d", std::string(ScaleName(scale)), seed, index);
-  return passage;
-}
-
-void NumberQuestions(Passage& passage) {
-  for (size_t i = 0; i < passage.questions.size(); ++i) {
-    passage.questions[i].question_id = absl::StrFormat("%s-%02d", passage.passage_id, i);
-  }
-}
 
 Question Ask(std::string question, std::string_view answer, std::string_view direction,
              std::string_view answer_type, std::vector<Evidence> evidence) {
@@ -44,21 +29,6 @@ Question Ask(std::string question, std::string_view answer, std::string_view dir
   asked.question_type = kStandard;
   asked.evidence = std::move(evidence);
   return asked;
-}
-
-// Whether every answer stands in the context, case aside, only where its evidence says: "Elton"
-// within "Kelton" would be counted among the answer's tokens.
-bool AnswersAreUnambiguous(const Passage& passage) {
-  const std::string context = absl::AsciiStrToLower(passage.context);
-  return std::all_of(passage.questions.begin(), passage.questions.end(), [&](const Question& q) {
-    const std::string answer = absl::AsciiStrToLower(q.answer);
-    size_t occurrences = 0;
-    for (size_t at = context.find(answer); at != std::string::npos;
-         at = context.find(answer, at + 1)) {
-      ++occurrences;
-    }
-    return occurrences == q.evidence.size();
-  });
 }
 
 // ---- the paper's scale: one person a passage, its template to the letter, 32 words
@@ -146,7 +116,7 @@ std::vector<Question> AskBiography(const Biography& b, const Spans& at) {
 
 Passage MakePaperPassage(uint64_t seed, int64_t index) {
   Random random = Random::Keyed(seed, "knowledge/paper", static_cast<uint64_t>(index));
-  Passage passage = NewPassage(Scale::kPaper, seed, index);
+  Passage passage = NewPassage("knowledge", Scale::kPaper, Names::kHeldOut, seed, index);
   do {
     const Biography biography = DrawBiography(random);
     MarkedText text;
@@ -158,156 +128,100 @@ Passage MakePaperPassage(uint64_t seed, int64_t index) {
   return passage;
 }
 
-// ---- the pocket models' scale: records of several persons, in the words they were trained on
+// ---- the pocket models' scale: records of several persons, in the words they are trained on
 
-// A way to state a fact: text before the subject, between subject and value, after the value.
-// Only what begins with its subject can be said of "They".
-struct Wording {
-  std::string_view before, between, after;
-};
-
-struct Relation {
-  std::string_view answer_type;
-  std::vector<Wording> wordings;
-  std::vector<std::pair<std::string_view, std::string_view>> forward;  // around the subject
-  std::vector<std::string_view> reverse;                               // before value and "?"
-  bool has_article;                                                    // before the value
-};
-
-const std::array<Relation, 4>& PocketRelations() {
-  static const std::array<Relation, 4> relations = {{
-      {"Dates/Times",
-       {{"", " was born on ", "."}},
-       {{"When was ", " born?"}},
-       {"Who was born on "},
-       false},
-      {"Organization",
-       {{"", " studied in ", "."}, {"", " studied at ", "."}},
-       {{"Where did ", " study?"}},
-       {"Who studied at ", "Who studied in "},
-       false},
-      {"Thing",
-       {{"", " worked as ", "."},
-        {"", " had a job as ", "."},
-        {"For years ", " made a living as ", "."}},
-       {{"What was the job of ", "?"}, {"What did ", " work as?"}},
-       {"Who worked as "},
-       true},
-      {"Location",
-       {{"", " lived in ", "."},
-        {"", " had a home in ", "."},
-        {"The house of ", " stood in ", "."}},
-       {{"Where did ", " live?"}},
-       {"Who lived in "},
-       false},
-  }};
-  return relations;
+// Asks for a part of a forward question's answer, words `first` to `last` of it.
+Question AskPart(const Question& whole, std::string text, size_t word) {
+  const std::vector<std::string> words = absl::StrSplit(whole.answer, ' ');
+  Question question = whole;
+  question.question = std::move(text);
+  question.answer = words[word];
+  question.question_type = kManipulated;
+  size_t skipped = 0;
+  for (size_t i = 0; i < word; ++i) skipped += words[i].size() + 1;
+  for (Evidence& span : question.evidence) {
+    span.start += static_cast<int64_t>(skipped);
+    span.end = span.start + static_cast<int64_t>(words[word].size());
+  }
+  return question;
 }
 
-// Seven sentences in ten take the first wording, as in training.
-const Wording& PickWording(const Relation& relation, bool pronoun, Random& random) {
-  if (random.Below(10) < 7) return relation.wordings.front();
-  size_t allowed = relation.wordings.size();
-  while (pronoun && !relation.wordings[allowed - 1].before.empty()) --allowed;
-  return relation.wordings[random.Below(allowed)];
+// A question that needs a part of a name or date.
+Question AskManipulated(Random& random, PocketStory& story, size_t birth, size_t other) {
+  const std::string person = story.fact(birth).subject;
+  const Question when = story.AskForward(birth);
+  const Question who = story.AskReverse(other);
+  const std::string did = who.question.substr(3);  // " lived in Delgate?"
+  switch (random.Below(5)) {
+    case 0:
+      return AskPart(when, absl::StrCat("In which year was ", person, " born?"), 2);
+    case 1:
+      return AskPart(when, absl::StrCat("In which month was ", person, " born?"), 1);
+    case 2:
+      return AskPart(who, absl::StrCat("What is the first name of the person who", did), 0);
+    default:
+      return AskPart(who, absl::StrCat("What is the last name of the person who", did), 1);
+  }
 }
 
-// A fact as it stands in the text: where its value is.  `mentions` gains its subject's span.
-Evidence WriteFact(const Relation& relation, const std::string& person, const std::string& value,
-                   bool pronoun, Random& random, MarkedText& text,
-                   std::vector<Evidence>& mentions) {
-  const Wording& wording = PickWording(relation, pronoun, random);
-  text.Append(text.text().empty() ? "" : " ");
-  text.Append(wording.before);
-  const Evidence subject = text.Append(pronoun ? "They" : person);
-  if (!pronoun) mentions.push_back(subject);
-  text.Append(wording.between);
-  if (relation.has_article) text.Append(ArticleOf(value));
-  const Evidence at = text.Append(value);
-  text.Append(wording.after);
-  return at;
-}
+constexpr size_t kManipulatedQuestions = 3;
 
-// One person's record; asks each of its facts forward, then in reverse.
-std::vector<Question> WriteRecord(PocketWorld& world, Random& random, MarkedText& text) {
-  const std::string person = world.Person();
-  const std::array<std::string, 4> values = {world.Date(), world.University(), world.Job(),
-                                             world.Place()};
-  std::vector<Evidence> mentions;
-  std::vector<Question> questions;
-  for (size_t i = 0; i < values.size(); ++i) {
-    const Relation& relation = PocketRelations()[i];
-    const bool pronoun = i > 0 && !random.OneIn(10);
-    const Evidence at = WriteFact(relation, person, values[i], pronoun, random, text, mentions);
-    const auto& [before, after] = relation.forward[random.Below(relation.forward.size())];
-    questions.push_back(Ask(absl::StrCat(std::string(before), person, std::string(after)),
-                            values[i], kForward, relation.answer_type, {at}));
-    const std::string_view who = relation.reverse[random.Below(relation.reverse.size())];
-    const std::string value =
-        relation.has_article ? absl::StrCat(ArticleOf(values[i]), values[i]) : values[i];
-    questions.push_back(
-        Ask(absl::StrCat(std::string(who), value, "?"), person, kReverse, "Person", {}));
-  }
-  for (Question& question : questions) {
-    if (question.direction == kReverse) question.evidence = mentions;
-  }
-  return questions;
-}
-
-// Keeps `count` questions of one direction, drawn evenly.
-void KeepSome(std::string_view direction, size_t count, Random& random,
-              std::vector<Question>& questions) {
-  std::vector<size_t> left;
-  for (size_t i = 0; i < questions.size(); ++i) {
-    if (questions[i].direction == direction) left.push_back(i);
-  }
-  std::vector<bool> drop(questions.size(), false);
-  while (left.size() > count) {
-    const size_t drawn = random.Below(left.size());
-    drop[left[drawn]] = true;
-    left.erase(left.begin() + static_cast<std::ptrdiff_t>(drawn));
-  }
-  std::vector<Question> kept;
-  for (size_t i = 0; i < questions.size(); ++i) {
-    if (!drop[i]) kept.push_back(std::move(questions[i]));
-  }
-  questions = std::move(kept);
-}
-
-// Records and all their questions, 8 a person.
-void WritePocketPassage(Random& random, Passage& passage) {
-  PocketWorld world(random);
-  MarkedText text;
+// Records of 2 to 4 persons: day of birth, study, work and home.
+void WritePocketPassage(Random& random, Names names, Passage& passage) {
+  PocketStory story(random, names);
   passage.questions.clear();
-  const int64_t persons = random.Between(2, 6);  // two give 16 questions, six about 350 tokens
-  for (int64_t person = 0; person < persons; ++person) {
-    for (Question& question : WriteRecord(world, random, text)) {
-      passage.questions.push_back(std::move(question));
+  std::vector<std::vector<size_t>> records(static_cast<size_t>(random.Between(2, 4)));
+  for (std::vector<size_t>& record : records) {
+    const std::string person = story.world().Person();
+    for (const Relation relation :
+         {Relation::kBirth, Relation::kStudy, Relation::kJob, Relation::kHome}) {
+      record.push_back(story.Add(relation, person));
+      const bool named = record.size() == 1 || random.OneIn(10);
+      story.State(record.back(), {named ? "" : "They"});
     }
   }
-  passage.context = text.text();
+  passage.context = story.text();
+  std::set<std::string> asked;
+  std::vector<Question> manipulated;
+  while (manipulated.size() < kManipulatedQuestions) {
+    const std::vector<size_t>& record = records[random.Below(records.size())];
+    const Question question =
+        AskManipulated(random, story, record[0], record[random.Between(1, 3)]);
+    if (asked.insert(question.question).second) manipulated.push_back(question);
+  }
+  for (const std::vector<size_t>& record : records) {
+    for (const size_t fact : record) {
+      passage.questions.push_back(story.AskForward(fact));
+      passage.questions.push_back(story.AskReverse(fact));
+    }
+  }
+  size_t forward = kQuestions / 2 + random.Below(2);  // 6 or 7
+  size_t reverse = kQuestions - forward;
+  for (const Question& question : manipulated)
+    --(question.direction == kForward ? forward : reverse);
+  KeepSome(kForward, forward, random, passage.questions);
+  KeepSome(kReverse, reverse, random, passage.questions);
+  passage.questions.insert(passage.questions.end(), manipulated.begin(), manipulated.end());
 }
 
-Passage MakePocketPassage(uint64_t seed, int64_t index) {
-  Random random = Random::Keyed(seed, "knowledge/pocket", static_cast<uint64_t>(index));
-  Passage passage = NewPassage(Scale::kPocket, seed, index);
+Passage MakePocketPassage(Names names, uint64_t seed, int64_t index) {
+  Random random = PocketRandom("knowledge", names, seed, index);
+  Passage passage = NewPassage("knowledge", Scale::kPocket, names, seed, index);
   do {
-    WritePocketPassage(random, passage);
+    WritePocketPassage(random, names, passage);
   } while (!AnswersAreUnambiguous(passage));
-  const size_t forward = kQuestions / 2 + static_cast<size_t>(index % 2);  // 6 and 7 by turns
-  KeepSome(kForward, forward, random, passage.questions);
-  KeepSome(kReverse, kQuestions - forward, random, passage.questions);
   NumberQuestions(passage);
   return passage;
 }
 
-Passage MakeKnowledge(Scale scale, uint64_t seed, int64_t index) {
-  return scale == Scale::kPaper ? MakePaperPassage(seed, index) : MakePocketPassage(seed, index);
+Passage MakeKnowledge(Scale scale, Names names, uint64_t seed, int64_t index) {
+  return scale == Scale::kPaper ? MakePaperPassage(seed, index)
+                                : MakePocketPassage(names, seed, index);
 }
 
 constexpr GeneratorParameter kParameters[] = {
     {"scale", "pocket", "paper | pocket",
-     "one person in 32 words, or records of 2 to 6 persons worded for the pocket models"},
+     "one person in 32 words, or records of 2 to 4 persons worded for the pocket models"},
     {"passages", "", "1 to 1000000", "how many passages; each has 13 questions"},
     {"seed", "0", "0 to 2^64 - 1", "equal seeds give equal passages"},
 };

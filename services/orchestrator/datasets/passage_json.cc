@@ -19,9 +19,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kPassageKeys[] = {"dataset", "passage_id", "context", "questions"};
-constexpr std::string_view kQuestionKeys[] = {"question_id",   "question",  "answer",
-                                              "aliases",       "direction", "answer_type",
-                                              "question_type", "hop",       "evidence"};
+constexpr std::string_view kQuestionKeys[] = {
+    "question_id", "question",      "answer", "aliases",  "direction",
+    "answer_type", "question_type", "hop",    "evidence", "support"};
 
 // One object of the line, read field by field; the first error is kept.
 class Fields {
@@ -135,19 +135,20 @@ void ReadAliases(Fields& fields, Question& question) {
   }
 }
 
-void ReadEvidence(Fields& fields, int64_t context_length, Question& question) {
-  for (const json& span : fields.List("evidence", kMaxListed)) {
+void ReadSpans(Fields& fields, const char* key, int64_t context_length,
+               std::vector<Evidence>& spans) {
+  for (const json& span : fields.List(key, kMaxListed)) {
     const bool pair = span.is_array() && span.size() == 2 && IsCount(span[0], context_length) &&
                       IsCount(span[1], context_length) &&
                       span[0].get<int64_t>() < span[1].get<int64_t>();
     if (!pair) {
-      fields.Report(absl::StrCat("evidence[", question.evidence.size(), "]"),
+      fields.Report(absl::StrCat(key, "[", spans.size(), "]"),
                     absl::StrCat("is ", span.dump().substr(0, 60),
                                  ", must be [start, end] with 0 <= start < end <= ", context_length,
                                  ", the context's length in characters"));
       return;
     }
-    question.evidence.push_back({span[0].get<int64_t>(), span[1].get<int64_t>()});
+    spans.push_back({span[0].get<int64_t>(), span[1].get<int64_t>()});
   }
 }
 
@@ -177,8 +178,17 @@ Question ReadQuestion(const json& object, size_t index, const Passage& passage,
                                       ", must be a whole number from 0 to ", kMaxHop));
   }
   ReadAliases(fields, question);
-  ReadEvidence(fields, context_length, question);
+  ReadSpans(fields, "evidence", context_length, question.evidence);
+  ReadSpans(fields, "support", context_length, question.support);
   return question;
+}
+
+nlohmann::ordered_json SpansJson(const std::vector<Evidence>& spans) {
+  auto list = nlohmann::ordered_json::array();
+  for (const Evidence& span : spans) {
+    list.push_back(nlohmann::ordered_json::array({span.start, span.end}));
+  }
+  return list;
 }
 
 }  // namespace
@@ -212,10 +222,6 @@ std::string FormatPassage(const Passage& passage) {
                                  {"context", passage.context}};
   auto& questions = line["questions"] = nlohmann::ordered_json::array();
   for (const Question& question : passage.questions) {
-    auto evidence = nlohmann::ordered_json::array();
-    for (const Evidence& span : question.evidence) {
-      evidence.push_back(nlohmann::ordered_json::array({span.start, span.end}));
-    }
     questions.push_back({{"question_id", question.question_id},
                          {"question", question.question},
                          {"answer", question.answer},
@@ -224,7 +230,8 @@ std::string FormatPassage(const Passage& passage) {
                          {"answer_type", question.answer_type},
                          {"question_type", question.question_type},
                          {"hop", question.hop},
-                         {"evidence", std::move(evidence)}});
+                         {"evidence", SpansJson(question.evidence)}});
+    if (!question.support.empty()) questions.back()["support"] = SpansJson(question.support);
   }
   try {
     return line.dump();

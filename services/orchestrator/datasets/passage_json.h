@@ -26,14 +26,15 @@ struct PassageOrigin {
 // Parses one line:
 //   {"dataset", "passage_id", "context", "questions": [{"question_id", "question", "answer",
 //    "aliases": [], "direction": "forward|reverse", "answer_type", "question_type", "hop": 0,
-//    "evidence": [[start, end]]}]}
+//    "evidence": [[start, end]], "support": [[start, end]]}]}
 // Only `context`, `question` and `answer` are required; null means missing.  A missing passage_id
 // becomes `DATASET-NNN`, a missing question_id `PASSAGE_ID-NN`, counted from 0.  A key that looks
 // like a misspelt one is refused, other unknown keys are ignored.
 // Errors: InvalidArgument `WHERE: FIELD: what was found and what is allowed`.
 absl::StatusOr<Passage> ParsePassage(std::string_view line, const PassageOrigin& origin);
 
-// The canonical line of a passage, without newline: every field, in the order above.  Equal
+// The canonical line of a passage, without newline: every field, in the order above; of the
+// lists, an empty `support` is left out.  Equal
 // passages give equal bytes, and ParsePassage reads the same passage back.  Texts must be UTF-8
 // (CHECK).
 std::string FormatPassage(const Passage& passage);

@@ -1,7 +1,9 @@
 #include "services/orchestrator/datasets/pocket_world.h"
 
 #include <cstdlib>
+#include <span>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "services/orchestrator/datasets/calendar.h"
 
@@ -29,13 +31,34 @@ constexpr Pieces kJobs = {
     "sculptor", "singer",    "smith",   "surgeon",  "tailor",  "teacher", "waiter",   "weaver",
     "welder",   "writer"};
 
-std::string HeldOutWord(Random& random, std::span<const std::string_view> ends) {
-  while (true) {  // one pair in eight is held out
-    const std::string_view start = random.Pick(kStarts);
-    const std::string_view end = random.Pick(ends);
-    if (IsHeldOut(start, end)) return std::string(start) + std::string(end);
-  }
-}
+constexpr Pieces kCreatureEnds = {"ak",  "bit", "dor", "fin", "gol", "lok",
+                                  "mur", "nax", "pod", "rax", "tle", "zor"};
+constexpr Pieces kColors = {"amber",   "black",  "blue",   "brown", "crimson", "golden",
+                            "green",   "grey",   "orange", "pale",  "purple",  "red",
+                            "scarlet", "silver", "violet", "white", "yellow"};
+constexpr Pieces kThings = {"bell",   "bowl",  "box",   "cloak",  "clock",  "coin", "crown",
+                            "cup",    "drum",  "flute", "harp",   "kettle", "key",  "knife",
+                            "ladder", "lamp",  "mask",  "mirror", "ring",   "rope", "saddle",
+                            "shield", "sword", "table", "vase",   "wheel"};
+constexpr Pieces kGoods = {"apples", "barrels", "bells", "books", "bricks", "candles", "chairs",
+                           "coins",  "eggs",    "jars",  "lamps", "maps",   "pears",   "stones"};
+constexpr Pieces kOrganizations = {"Bank",  "Club",      "Company", "Council",
+                                   "Guild", "Institute", "Society", "Trust"};
+constexpr Pieces kEvents = {"Fair",   "Feast", "Festival", "Games",
+                            "Parade", "Race",  "Regatta",  "Tournament"};
+constexpr Pieces kMinutes = {"05", "10", "15", "20", "25", "30", "35", "40", "45", "50", "55"};
+constexpr Pieces kRemarkSubjects = {
+    "The weather", "The old road",    "The morning",       "The river",     "The market",
+    "A cold wind", "The long street", "The evening light", "A quiet crowd", "The garden",
+    "The harbour", "A narrow path",   "The small shop",    "The winter",    "The music"};
+constexpr Pieces kRemarkVerbs = {
+    "was calm",     "stayed quiet",        "seemed pleasant",    "was busy",
+    "felt strange", "changed slowly",      "looked bright",      "was hard to forget",
+    "moved on",     "brought little news", "was like any other", "remained open"};
+constexpr Pieces kRemarkEnds = {"for a while",    "that day",          "as usual",
+                                "all week",       "before noon",       "after the rain",
+                                "for many hours", "near the hill",     "in those years",
+                                "once again",     "without any hurry", "and nobody minded"};
 
 }  // namespace
 
@@ -61,15 +84,28 @@ std::string PocketWorld::Fresh(Make make) {
   std::abort();  // more was asked for than there is: a bug of the caller
 }
 
+std::string PocketWorld::Word(std::span<const std::string_view> ends) {
+  while (true) {  // one pair in eight is held out
+    const std::string_view start = random_.Pick(kStarts);
+    const std::string_view end = random_.Pick(ends);
+    if (IsHeldOut(start, end) != (names_ == Names::kHeldOut)) continue;
+    return std::string(start) + std::string(end);
+  }
+}
+
 std::string PocketWorld::Person() {
-  const bool male = random_.OneIn(2);
-  const std::string first = Fresh(
-      [&] { return HeldOutWord(random_, male ? std::span(kMaleEnds) : std::span(kFemaleEnds)); });
-  return first + " " + Fresh([&] { return HeldOutWord(random_, kLastEnds); });
+  return Person(random_.OneIn(2) ? Gender::kMale : Gender::kFemale);
+}
+
+std::string PocketWorld::Person(Gender gender) {
+  const std::string first = Fresh([&] {
+    return Word(gender == Gender::kMale ? std::span(kMaleEnds) : std::span(kFemaleEnds));
+  });
+  return first + " " + Fresh([&] { return Word(kLastEnds); });
 }
 
 std::string PocketWorld::Place() {
-  return Fresh([&] { return HeldOutWord(random_, kPlaceEnds); });
+  return Fresh([&] { return Word(kPlaceEnds); });
 }
 
 std::string PocketWorld::University() {
@@ -84,8 +120,33 @@ std::string PocketWorld::University() {
   }
 }
 
+std::string PocketWorld::Organization() {
+  const std::string place = Place();
+  return absl::StrCat("the ", place, " ", std::string(random_.Pick(kOrganizations)));
+}
+
+std::string PocketWorld::Event() {
+  const std::string place = Place();
+  return absl::StrCat("the ", place, " ", std::string(random_.Pick(kEvents)));
+}
+
+std::string PocketWorld::Creature() {
+  return Fresh([&] { return absl::AsciiStrToLower(Word(kCreatureEnds)); });
+}
+
 std::string PocketWorld::Job() {
   return Fresh([&] { return std::string(random_.Pick(kJobs)); });
+}
+
+std::string PocketWorld::Thing() {
+  return Fresh([&] {
+    const std::string color(random_.Pick(kColors));
+    return absl::StrCat(color, " ", std::string(random_.Pick(kThings)));
+  });
+}
+
+std::string PocketWorld::Goods() {
+  return Fresh([&] { return std::string(random_.Pick(kGoods)); });
 }
 
 std::string PocketWorld::Date() {
@@ -93,6 +154,25 @@ std::string PocketWorld::Date() {
     const int64_t day = random_.Between(1, 28);
     const std::string_view month = random_.Pick(kMonths);
     return absl::StrCat(day, " ", std::string(month), " ", random_.Between(1950, 1999));
+  });
+}
+
+std::string PocketWorld::Time() {
+  return Fresh([&] {
+    const int64_t hour = random_.Between(1, 12);
+    return absl::StrCat(hour, ":", std::string(random_.Pick(kMinutes)));
+  });
+}
+
+std::string PocketWorld::Number() {
+  return Fresh([&] { return absl::StrCat(random_.Between(29, 999)); });  // no day of a month
+}
+
+std::string PocketWorld::Remark() {
+  return Fresh([&] {
+    const std::string subject(random_.Pick(kRemarkSubjects));
+    const std::string verb(random_.Pick(kRemarkVerbs));
+    return absl::StrCat(subject, " ", verb, " ", std::string(random_.Pick(kRemarkEnds)), ".");
   });
 }
 

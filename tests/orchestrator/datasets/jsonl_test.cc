@@ -19,7 +19,8 @@ using ::testing::HasSubstr;
 constexpr char kFull[] =
     R"({"dataset":"d","passage_id":"p","context":"Ann é lives.","questions":[{"question_id":"q",)"
     R"("question":"Who?","answer":"Ann","aliases":["Anna"],"direction":"reverse",)"
-    R"("answer_type":"Person","question_type":"Standard","hop":2,"evidence":[[0,3],[4,12]]}]})";
+    R"("answer_type":"Person","question_type":"Standard","hop":2,"evidence":[[0,3],[4,12]],)"
+    R"("support":[[4,5]]}]})";
 constexpr char kLeast[] =
     R"({"context": "Ann.", "questions": [{"question": "Who?", "answer": "Ann"}]})";
 
@@ -49,8 +50,8 @@ std::string ErrorWith(const std::string& from, const std::string& to) {
 TEST(ParsePassage, ReadsEveryField) {
   const auto passage = ParsePassage(kFull, {"f.jsonl:1", "f", 0});
   ASSERT_TRUE(passage.ok()) << passage.status();
-  const Question question{"q",      "Who?",     "Ann", {"Anna"},         "reverse",
-                          "Person", "Standard", 2,     {{0, 3}, {4, 12}}};
+  const Question question{"q",      "Who?",     "Ann", {"Anna"},          "reverse",
+                          "Person", "Standard", 2,     {{0, 3}, {4, 12}}, {{4, 5}}};
   EXPECT_EQ(*passage, (Passage{"d", "p", "Ann \xC3\xA9 lives.", {question}}));
   EXPECT_EQ(FormatPassage(*passage), kFull);  // kFull is the canonical line
 }

@@ -28,7 +28,7 @@ TEST(PocketWorld, KnowsTheHeldOutPairs) {
 
 TEST(PocketWorld, NothingComesTwice) {
   Random random(5);
-  PocketWorld world(random);
+  PocketWorld world(random, Names::kHeldOut);
   std::set<std::string> seen;
   for (int i = 0; i < 12; ++i) {
     const std::vector<std::string> names = absl::StrSplit(world.Person(), ' ');
@@ -39,6 +39,13 @@ TEST(PocketWorld, NothingComesTwice) {
     EXPECT_TRUE(seen.insert(world.Job()).second);
     EXPECT_TRUE(seen.insert(world.Date()).second);
     EXPECT_TRUE(seen.insert(world.University()).second);
+    EXPECT_TRUE(seen.insert(world.Organization()).second);
+    EXPECT_TRUE(seen.insert(world.Event()).second);
+    EXPECT_TRUE(seen.insert(world.Creature()).second);
+    EXPECT_TRUE(seen.insert(world.Thing()).second);
+    EXPECT_TRUE(seen.insert(world.Number()).second);
+    EXPECT_TRUE(seen.insert(world.Time()).second);
+    EXPECT_TRUE(seen.insert(world.Remark()).second);
   }
 }
 
