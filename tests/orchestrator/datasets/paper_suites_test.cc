@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <ostream>
 #include <regex>
 #include <set>
 #include <string>
@@ -33,6 +34,8 @@ struct Suite {
   Passage (*make)(uint64_t seed, int64_t index);
   const char* digest;  // of the first 20 passages of seed 1
 };
+
+void PrintTo(const Suite& suite, std::ostream* os) { *os << suite.name; }
 
 std::vector<Passage> Made(const Suite& suite, int64_t passages, uint64_t seed) {
   std::vector<Passage> made;
@@ -211,9 +214,9 @@ TEST_P(PaperSuite, NamesHardlyRepeat) {
 
 TEST_P(PaperSuite, IsCleanProse) {
   static const std::regex slip(
-      "[{}]|  |\\.\\.|,,| ,| \\.|\\b[Aa] [aeio]|\\b[Aa]n "
-      "(?!hour|honorary)[^aeiou]|\\b(the|The|a|an) (the|a|an)"
-      "\\b|\\b(he|she|it|He|She|It) (he|she|it)\\b|[.,;] ?$ ");
+      "[{}]|  |\\.\\.|,,| ,| \\.|\\b[Aa] [aeio]|\\b[Aa]n (?!hour|honorary)[^aeiou]"
+      "|\\b(the|The|a|an) (the|a|an)\\b|\\b(he|she|it|He|She|It) (he|she|it)\\b"
+      "|\\b(met|of|from|with|by|to|for|at|in|on|saw|gave|left|took|liked|under) (he|she)\\b");
   for (const Passage& passage : Made(GetParam(), 100, 2)) {
     std::smatch found;
     EXPECT_FALSE(std::regex_search(passage.context, found, slip))
@@ -254,17 +257,17 @@ TEST_P(PaperSuite, TextsArePinned) {
 }
 
 const Suite kBase = {"base", MakePaperBase,
-                     "282acc51cca983de7b04f14c0891724f8102ce13472a8343b41790b1da704652"};
+                     "cea3c21d05fccfbe5f5e80519dab18c39d1727f9631539e9555cd9296887fef0"};
 const Suite kMultiPresence = {"multi_presence", MakePaperMultiPresence,
-                              "ece035b0826e50037e54ac3d4337f949e29f5e812bd533a761084b11f5a7543a"};
+                              "f6c1968e183306766134ae7df8372e3c6db3009c32222b1db5116433dd6f2137"};
 const Suite kMultiEntity = {"multi_entity", MakePaperMultiEntity,
-                            "be2b67eabef079bbbf44cc45ef775ea7dcde7620f8a80128bc028b8a6c648e5c"};
+                            "d98651a190babf9ab92864cf30d69911f7329ec203e91584257996283183e56c"};
 const Suite kLongContext = {"long_context", MakePaperLongContext,
-                            "05a562e60f5b63f7ae4c8923bbef889d7b1d6516e650e5427d4a550066628bdd"};
+                            "a85ba1bcf9f202e134772becf0e48846c2aa0cde9d3838f59603da17f506abdb"};
 const Suite kCoreference = {"coreference", MakePaperCoreference,
                             "76bc2e94c4edd124017dd19e307e253a727c36086a452acb5179354b5b93361d"};
 const Suite kHops = {"hops", MakePaperHops,
-                     "d4fcc4c18b0cfcb62d09b0b0db35c97d277c15e570a817b55a32730a3ebc9008"};
+                     "c73764d40d6320a6b16d3a28dc3cbf79efbecad38bb2e9af898c736d9ba0bb55"};
 
 INSTANTIATE_TEST_SUITE_P(Suites, PaperSuite,
                          testing::Values(kBase, kMultiPresence, kMultiEntity, kLongContext,

@@ -130,7 +130,7 @@ Vocabulary CreatureVocabulary() {
   words.remarks = {
       "The call of {D} is low and easily mistaken for the wind",
       "{S} moves mostly at night and leaves hardly any trace",
-      "Young examples of {D} are paler and far less careful",
+      "The young of {D} are paler and far less careful",
       "{S} avoids open ground whenever it can",
       "Old wives' tales credit {D} with foretelling the weather",
       "In captivity {S} soon loses its colour",
@@ -141,7 +141,7 @@ Vocabulary CreatureVocabulary() {
       "{S} is quick to notice a careless step",
       "Several myths about {D} turn out to be true",
       "{S} grows slowly and lives longer than its size suggests",
-      "The nest of {D} is a plain thing of moss and thread",
+      "The sleeping place of {D} is a plain bed of moss and grass",
       "Photographs rarely do justice to {D}",
       "{S} shares a name with a tune that children whistle",
   };

@@ -114,7 +114,7 @@ Vocabulary LocationVocabulary() {
       "{F} has the air of {a n} that expects no visitors",
       "For {a n} of its size, {F} has an unusual number of wells",
       "{F}, {a n} built on sand and stubbornness, has burned down more than once",
-      "No road leads directly to {F}, {a n} between two branches of the river",
+      "No coach stops in {F}, {a n} between two branches of the river",
       "{F} is {a n} where everybody knows the price of rope",
       "Most maps show {F} as a plain {n}, which does it little justice",
       "As {a n}, {F} has never been rich",

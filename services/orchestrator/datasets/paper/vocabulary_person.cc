@@ -129,10 +129,10 @@ Vocabulary PersonVocabulary() {
   };
   words.remarks = {
       "{S} rarely spoke before noon and never wrote a letter in haste",
-      "Those who met {S} in later life describe a dry and generous sense of humour",
+      "Those who met {D} in later life describe a dry and generous sense of humour",
       "{S} walked to work in every weather and refused all offers of a carriage",
       "A good deal of what is told about {D} is surely invented",
-      "Pupils liked {D}, although the lessons began before sunrise",
+      "Pupils liked {D}, although the lessons were long",
       "{S} wore the same brown coat for as long as anybody can remember",
       "Portraits of {D} exist, but hardly two of them agree",
       "{S} had little use for fame and even less for speeches",

@@ -101,7 +101,7 @@ Vocabulary ThingVocabulary() {
       "{F} is an object that nobody can pass without stopping",
       "At first sight {F} seems nothing out of the ordinary",
       "{F} may not be the largest of its kind, but no other {n} is argued about so much",
-      "Few people have touched {F}, for it spends its days behind a rope",
+      "These days {F} is kept behind a rope, and few people may touch it",
       "{F}, made for use rather than show, has had a restless life",
       "Collectors speak of {F} in a whisper, as if it were beyond price",
       "The strange career of {F}, once thought lost, would fill a book",
