@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/command.h"
 #include "services/client/cli/dataset_import.h"
+#include "services/client/cli/dataset_llm.h"
 #include "services/client/cli/terminal.h"
 #include "services/orchestrator/datasets/check.h"
 #include "services/orchestrator/datasets/generator.h"
@@ -20,9 +21,14 @@ struct Options {
   std::string scale = "pocket";
   std::string file;
   bool json = false;
+  LlmOptions llm;
 };
 
 absl::Status GenerateFile(Options options) {
+  if (!options.llm.url.empty()) {
+    return GenerateByLlm(options.spec.name, options.spec.seed, options.spec.passages, options.file,
+                         options.llm);
+  }
   options.spec.scale = *orchestrator::ScaleOf(options.scale);
   KVSCOPE_ASSIGN_OR_RETURN(const orchestrator::GeneratorInfo* generator,
                            orchestrator::FindGenerator(options.spec.name));
@@ -58,7 +64,8 @@ void AddDataset(CLI::App& app, Action& action) {
   dataset->require_subcommand(1);
   dataset->footer(
       "Example:\n  kvscope dataset generate knowledge --scale pocket --seed 1 --passages 40 --out "
-      "k.jsonl\n  kvscope dataset check k.jsonl");
+      "k.jsonl\n  kvscope dataset generate base --llm http://127.0.0.1:8000/v1 --model NAME --out "
+      "b.jsonl\n  kvscope dataset check k.jsonl");
 
   CLI::App* generate = dataset->add_subcommand("generate", "Write passages as JSON lines");
   generate->add_option("NAME", options->spec.name, "a suite; `kvscope datasets` lists them")
@@ -71,6 +78,7 @@ void AddDataset(CLI::App& app, Action& action) {
   generate->add_option("--passages", options->spec.passages, "how many; default: as the paper")
       ->check(CLI::PositiveNumber);
   generate->add_option("--out", options->file, "the file to write")->required();
+  AddLlmOptions(*generate, options->llm);
   generate->callback([options, &action] { action = [options] { return GenerateFile(*options); }; });
 
   AddDatasetImport(*dataset, action);

@@ -85,8 +85,11 @@ std::string Thousands(int64_t value) {
   return text;
 }
 
-ProgressBar::ProgressBar(std::string label)
-    : label_(std::move(label)), terminal_(IsTerminal(STDERR_FILENO)), start_(Clock::now()) {}
+ProgressBar::ProgressBar(std::string label, std::string unit)
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      terminal_(IsTerminal(STDERR_FILENO)),
+      start_(Clock::now()) {}
 
 ProgressBar::~ProgressBar() { Finish(); }
 
@@ -110,8 +113,8 @@ void ProgressBar::Update(int64_t done, int64_t total, const std::string& note) {
     const double rate = static_cast<double>(done - first_done_) / elapsed_s;
     left = absl::StrCat(Duration(static_cast<double>(total - done) / rate), " left");
   }
-  const std::string numbers = absl::StrFormat("%3.0f%%  %s of %s answers  %s  %s", 100 * share,
-                                              Thousands(done), Thousands(total), note, left);
+  const std::string numbers = absl::StrFormat("%3.0f%%  %s of %s %s  %s  %s", 100 * share,
+                                              Thousands(done), Thousands(total), unit_, note, left);
   if (!terminal_) {
     std::cerr << label_ << "  " << numbers << std::endl;
     return;

@@ -40,15 +40,17 @@ std::string Thousands(int64_t value);
 // it is redrawn in place; elsewhere a line is written every ten seconds.
 class ProgressBar {
  public:
-  explicit ProgressBar(std::string label);
+  // unit: what Update counts.
+  explicit ProgressBar(std::string label, std::string unit = "answers");
   ~ProgressBar();  // ends the line
-  // done, total: in one unit of work (streams). `note` follows the bar, such as "unit 3 of 20".
+  // done, total: in one unit of work. `note` follows the bar, such as "unit 3 of 20".
   void Update(int64_t done, int64_t total, const std::string& note);
   void Finish();
 
  private:
   using Clock = std::chrono::steady_clock;
   std::string label_;
+  std::string unit_;
   bool terminal_;
   bool open_ = false;
   int64_t first_done_ = -1;  // work that was done before we began to look: not counted for the rate

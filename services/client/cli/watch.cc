@@ -1,38 +1,14 @@
 #include "services/client/cli/watch.h"
 
-#include <csignal>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "services/client/cli/interrupt.h"
 #include "services/client/cli/terminal.h"
 #include "services/rpc/grpc_status.h"
 
 namespace kvscope::cli {
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// Ctrl-C sets the flag while one of these lives; a second one ends the process as usual.
-class CatchInterrupt {
- public:
-  CatchInterrupt() {
-    interrupted = 0;
-    struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigaction(SIGINT, &action, &before_int_);
-    sigaction(SIGTERM, &action, &before_term_);
-  }
-  ~CatchInterrupt() {
-    sigaction(SIGINT, &before_int_, nullptr);
-    sigaction(SIGTERM, &before_term_, nullptr);
-  }
-  CatchInterrupt(const CatchInterrupt&) = delete;
-  CatchInterrupt& operator=(const CatchInterrupt&) = delete;
-
- private:
-  struct sigaction before_int_, before_term_;
-};
 
 bool Ended(const v1::Sweep& sweep) {
   return sweep.state() == v1::Sweep::SUCCEEDED || sweep.state() == v1::Sweep::FAILED ||
@@ -65,7 +41,9 @@ absl::StatusOr<v1::Sweep> WatchUntilEnd(Session& session, const std::string& swe
     // Reading blocks; a Ctrl-C in between has to break it.
     std::atomic<bool> over = false;
     std::thread breaker([&] {
-      while (!over && interrupted == 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      while (!over && !CatchInterrupt::Interrupted()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      }
       if (!over) context.TryCancel();
     });
     while (reader->Read(&sweep)) {
@@ -75,7 +53,7 @@ absl::StatusOr<v1::Sweep> WatchUntilEnd(Session& session, const std::string& swe
     over = true;
     breaker.join();
     const grpc::Status status = reader->Finish();
-    if (interrupted != 0) return absl::CancelledError("interrupted");
+    if (CatchInterrupt::Interrupted()) return absl::CancelledError("interrupted");
     if (Ended(sweep)) break;
     if (!status.ok() && (status.error_code() != grpc::StatusCode::UNAVAILABLE || ++failures > 20)) {
       return rpc::FromGrpc(status);
