@@ -11,10 +11,22 @@ import json
 import pathlib
 import random
 import shutil
+import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOKENIZERS = ROOT / "tests" / "golden" / "tokenizers"
+
+POCKET_SUITES = (
+    "base",
+    "knowledge",
+    "multi_presence",
+    "multi_entity",
+    "long_context",
+    "coreference",
+    "hops",
+)
 
 SHAPES = {
     "qwen-0.5b": {
@@ -212,11 +224,18 @@ def make_passages(count, words, questions=10, seed=1):
     return rows
 
 
-def sample_passages(count, questions=10):
-    """The first passages of each sample in sweeps/data, in turn; what the pocket model reads."""
-    files = [p.read_text().splitlines() for p in sorted((ROOT / "sweeps" / "data").glob("*.jsonl"))]
-    lines = [file[i] for i in range(max(map(len, files))) for file in files if i < len(file)]
-    rows = [json.loads(line) for line in lines[:count]]
+def pocket_passages(kvscope, count, questions=10):
+    """Passages of the seven suites in turn, as `kvscope dataset generate` writes them for the
+    pocket models."""
+    suites = []
+    with tempfile.TemporaryDirectory() as work:
+        path = pathlib.Path(work) / "passages.jsonl"
+        for suite in POCKET_SUITES:
+            command = [kvscope, "dataset", "generate", suite, "--scale", "pocket", "--seed", "1"]
+            each = -(-count // len(POCKET_SUITES))
+            subprocess.run([*command, "--passages", str(each), "--out", path], check=True)
+            suites.append([json.loads(line) for line in path.read_text().splitlines()])
+    rows = [row for passages in zip(*suites) for row in passages][:count]
     for p, row in enumerate(rows):
         row["passage_id"] = f"p{p}"
         row["questions"] = row["questions"][:questions]

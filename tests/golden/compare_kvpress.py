@@ -34,6 +34,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+SUITES = "base knowledge multi_presence multi_entity long_context coreference hops".split()
+
 # KVScope's canonical expression -> the same press of kvpress. SnapKV's window is narrower than what
 # the highest ratio keeps: else all that is kept ties, and kvpress's choice among ties is arbitrary.
 PRESSES = {
@@ -182,12 +184,14 @@ def ask_kvpress(args, rows, prompt, ours):
     return found
 
 
-def sample_data(args):
-    """`args.passages` passages of each sample in sweeps/data."""
+def generated_data(args, work):
+    """`args.passages` passages of each suite at the pocket models' scale."""
     rows = []
-    for path in sorted((ROOT / "sweeps" / "data").glob("*.jsonl")):
-        lines = path.read_text().splitlines()[: args.passages]
-        rows += [json.loads(line) for line in lines]
+    for suite in SUITES:
+        path = work / f"{suite}.jsonl"
+        command = [args.kvscope, "dataset", "generate", suite, "--scale", "pocket", "--seed", "1"]
+        subprocess.run([*command, "--passages", str(args.passages), "--out", path], check=True)
+        rows += [json.loads(line) for line in path.read_text().splitlines()]
     return rows
 
 
@@ -197,8 +201,8 @@ def arguments():
     )
     parser.add_argument("--kvscope", default=ROOT / "build/release/bin/kvscope")
     parser.add_argument("--model", type=pathlib.Path, default=ROOT / "models/pocket-llama")
-    parser.add_argument("--data", type=pathlib.Path, help="a data set; default: the samples")
-    parser.add_argument("--passages", type=int, default=8, help="of each sample")
+    parser.add_argument("--data", type=pathlib.Path, help="a data set; default: generated passages")
+    parser.add_argument("--passages", type=int, default=8, help="of each suite")
     parser.add_argument("--questions", type=int, default=5, help="at most so many of a passage")
     parser.add_argument("--regimes", nargs="+", default=["agnostic", "aware_each"])
     parser.add_argument("--presses", nargs="+", default=list(PRESSES)[:3], choices=list(PRESSES))
@@ -217,7 +221,7 @@ def main():
     if args.data:
         rows = [json.loads(line) for line in args.data.read_text().splitlines() if line.strip()]
     else:
-        rows = sample_data(args)
+        rows = generated_data(args, work)
     for n, row in enumerate(rows):
         row["passage_id"] = f"p{n}"
         row["questions"] = row["questions"][: args.questions]

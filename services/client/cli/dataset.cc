@@ -19,6 +19,7 @@ namespace {
 struct Options {
   orchestrator::GeneratorSpec spec;
   std::string scale = "pocket";
+  std::string names = "heldout";
   std::string file;
   bool json = false;
   LlmOptions llm;
@@ -30,6 +31,8 @@ absl::Status GenerateFile(Options options) {
                          options.llm);
   }
   options.spec.scale = *orchestrator::ScaleOf(options.scale);
+  options.spec.names = options.names == "training" ? orchestrator::Names::kTraining
+                                                   : orchestrator::Names::kHeldOut;
   KVSCOPE_ASSIGN_OR_RETURN(const orchestrator::GeneratorInfo* generator,
                            orchestrator::FindGenerator(options.spec.name));
   if (options.spec.passages == 0) options.spec.passages = generator->paper_passages;
@@ -72,6 +75,11 @@ void AddDataset(CLI::App& app, Action& action) {
       ->required();
   generate->add_option("--scale", options->scale, "paper or pocket")
       ->check(CLI::IsMember({"paper", "pocket"}))
+      ->capture_default_str();
+  generate
+      ->add_option("--names", options->names,
+                   "of the pocket scale: heldout, which the pocket models never met, or training")
+      ->check(CLI::IsMember({"heldout", "training"}))
       ->capture_default_str();
   generate->add_option("--seed", options->spec.seed, "equal seeds give equal bytes")
       ->capture_default_str();

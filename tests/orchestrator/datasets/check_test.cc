@@ -14,7 +14,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ::testing::Pair;
 
 TEST(Grounding, CaseAndSpacesDoNotCount) {
@@ -125,25 +124,5 @@ TEST(CheckDataset, BrokenFilesAreErrors) {
 }
 
 // The bundled samples: small, grounded, at most 13 questions a passage.
-TEST(BundledData, IsGroundedAndSmall) {
-  size_t files = 0;
-  uintmax_t bytes = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(KVSCOPE_SOURCE_DIR "/sweeps/data")) {
-    ++files;
-    bytes += entry.file_size();
-    const auto report = CheckDataset(entry.path().string());
-    ASSERT_TRUE(report.ok()) << report.status();
-    EXPECT_TRUE(report->ok()) << CheckText(*report);
-    ASSERT_EQ(report->datasets.size(), 1u);
-    EXPECT_EQ(report->datasets[0].dataset, entry.path().stem().string());
-    EXPECT_LE(report->datasets[0].questions_each.max(), 13);
-    EXPECT_EQ(report->datasets[0].passages, 8);
-    EXPECT_EQ(report->datasets[0].without_evidence, 0);
-    EXPECT_THAT(report->datasets[0].question_types, Not(testing::Contains(Pair("", testing::_))));
-  }
-  EXPECT_EQ(files, 7u);
-  EXPECT_LT(bytes, 400'000u);
-}
-
 }  // namespace
 }  // namespace kvscope::orchestrator
