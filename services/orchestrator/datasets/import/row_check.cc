@@ -126,6 +126,34 @@ std::optional<Problem> CheckEvidence(const Row& row) {
                  absl::StrCat(Quoted(text), " does not hold the answer ", Quoted(question.answer))};
 }
 
+// Whether the evidence's texts, joined by commas and "and", are all of the answer: "Ann and Bob".
+bool IsJoinedEvidence(const Row& row) {
+  if (row.question.evidence.size() < 2) return false;
+  std::vector<std::string> parts;
+  for (const Evidence& span : row.question.evidence) {
+    parts.push_back(NormalizeText(CodePointSlice(*row.context, static_cast<size_t>(span.start),
+                                                 static_cast<size_t>(span.end))));
+  }
+  // The longest first: "Ann Lee" before "Ann".
+  std::sort(parts.begin(), parts.end(),
+            [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  const std::string answer = NormalizeText(row.question.answer);
+  std::string_view rest = answer;
+  while (true) {
+    const auto part = std::find_if(parts.begin(), parts.end(), [&](const std::string& text) {
+      return !text.empty() && rest.starts_with(text);
+    });
+    if (part == parts.end()) return false;
+    rest.remove_prefix(part->size());
+    if (rest.empty()) return true;
+    for (const std::string_view joint : {", and ", " and ", ", "}) {
+      if (!rest.starts_with(joint)) continue;
+      rest.remove_prefix(joint.size());
+      break;
+    }
+  }
+}
+
 std::optional<Problem> GroundParts(const AnswerFinder& finder, Row& row) {
   Question& question = row.question;
   const size_t most = std::max<size_t>(1, kMostSpans / row.parts.size());
@@ -173,7 +201,7 @@ std::optional<Problem> Ground(const AnswerFinder& finder, Row& row) {
     spans = finder.Find(AnswerAt(question, i), kMostSpans);
   }
   if (spans.empty()) {
-    if (question.question_type == kManipulated) return std::nullopt;
+    if (question.question_type == kManipulated || IsJoinedEvidence(row)) return std::nullopt;
     return NotInPassage(row.names->answer, question.answer);
   }
   if (!question.evidence.empty()) return CheckEvidence(row);

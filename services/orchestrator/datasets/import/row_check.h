@@ -17,7 +17,8 @@ std::optional<Problem> CheckFields(const Row& row);
 // Fills in where the answer stands.  An answer_start or evidence that the row brought is checked
 // and kept, otherwise the finder looks for the answer, or where that does not occur, for the
 // aliases.  `parts` are joined to one answer, the question becomes a Part, and its evidence is
-// that of each part.  Needs no place: "I dont know", and a Manipulated question.
+// that of each part.  Needs no place: "I dont know", a Manipulated question, and an answer that
+// the evidence's texts make up when they are joined.
 std::optional<Problem> Ground(const AnswerFinder& finder, Row& row);
 
 }  // namespace kvscope::orchestrator

@@ -89,6 +89,16 @@ TEST(ImportJsonl, ManipulatedAnswersNeedNoPlace) {
   EXPECT_THAT(imported.passages[0].questions[0].evidence, IsEmpty());
 }
 
+TEST(ImportJsonl, AnAnswerMayBeGatheredFromItsEvidence) {
+  const auto row = [](const std::string& answer) {
+    return absl::StrCat(R"({"context": "Ann saw Bob, not Annie.", "question": "Who?", "answer": ")",
+                        answer, R"(", "evidence": [[0, 3], [8, 11], [17, 22]]})");
+  };
+  EXPECT_TRUE(ImportFrom("f.jsonl", row("bob, annie and Ann")).report.written);
+  EXPECT_FALSE(ImportFrom("f.jsonl", row("Ann and Cy")).report.written);
+  EXPECT_FALSE(ImportFrom("f.jsonl", row("Ann, Bob and ")).report.written);
+}
+
 // One row between two good ones, and the only problem that it causes.
 std::string ProblemOf(const std::string& row) {
   const std::string good = R"({"context": "Ann.", "question": "Who?", "answer": "Ann"})";
