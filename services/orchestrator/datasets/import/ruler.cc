@@ -40,7 +40,7 @@ bool Fits(const FileHead& head) {
 }
 
 std::string DatasetOf(const std::string& path) {
-  const std::string name = DatasetNameOf(path);
+  std::string name = DatasetNameOf(path);
   for (const char* split : {"validation", "test", "train", "dev"}) {
     if (name != split) continue;
     const auto folder = std::filesystem::path(path).parent_path();
