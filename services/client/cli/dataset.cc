@@ -92,7 +92,7 @@ void AddDataset(CLI::App& app, Action& action) {
   AddDatasetImport(*dataset, action);
 
   CLI::App* check =
-      dataset->add_subcommand("check", "Counts, tags, and whether answers are grounded");
+      dataset->add_subcommand("check", "Hold a file to the paper's design principles");
   check->add_option("FILE", options->file, "JSON lines, one passage a line")->required();
   check->add_flag("--json", options->json, "print JSON");
   check->callback([options, &action] { action = [options] { return CheckFile(*options); }; });

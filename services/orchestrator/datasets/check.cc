@@ -2,75 +2,95 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <unordered_map>
 
 #include "absl/strings/str_cat.h"
-#include "services/orchestrator/datasets/grounding.h"
+#include "services/orchestrator/datasets/check_passage.h"
+#include "services/orchestrator/datasets/check_suite.h"
 #include "services/orchestrator/datasets/jsonl.h"
-#include "services/orchestrator/sweep/utf8.h"
 
 namespace kvscope::orchestrator {
 namespace {
 
 constexpr size_t kToldFindings = 20;
 
-void AddFinding(CheckReport& report, int64_t line, size_t question, const std::string& what) {
-  ++report.finding_count;
-  if (report.findings.size() == kToldFindings) return;
-  report.findings.push_back(
-      absl::StrCat(report.path, ":", line, ": questions[", question, "].", what));
-}
-
-DatasetCheck& RowOf(CheckReport& report, const std::string& dataset) {
-  const auto row = std::find_if(report.datasets.begin(), report.datasets.end(),
-                                [&](const DatasetCheck& d) { return d.dataset == dataset; });
-  if (row != report.datasets.end()) return *row;
-  report.datasets.emplace_back();
-  report.datasets.back().dataset = dataset;
-  return report.datasets.back();
-}
-
-bool AnyOccurs(const Question& question, const std::string& normalized) {
-  return Occurs(question.answer, normalized) ||
-         std::any_of(question.aliases.begin(), question.aliases.end(),
-                     [&](const std::string& alias) { return Occurs(alias, normalized); });
-}
-
-void CheckQuestion(const Passage& passage, const std::string& normalized_context, size_t index,
-                   int64_t line, DatasetCheck& row, CheckReport& report) {
-  const Question& question = passage.questions[index];
+void CountQuestion(const Question& question, const AnswerFacts& answer, DatasetCheck& row) {
   ++row.directions[question.direction];
   ++row.answer_types[question.answer_type];
   ++row.question_types[question.question_type];
   ++row.hops[question.hop];
-  if (Abstains(question.answer)) {
-    ++row.unanswerable;
-    return;
+  row.untagged +=
+      question.direction.empty() || question.answer_type.empty() || question.question_type.empty();
+  row.unanswerable += answer.form == AnswerForm::kUnknown;
+  row.transformed += answer.form == AnswerForm::kTransformed;
+  row.in_parts += answer.form == AnswerForm::kParts;
+  if (answer.form == AnswerForm::kUnknown) return;
+  for (const CountedText& piece : answer.pieces) row.occurrences.Add(piece.count);
+  if (question.evidence.empty()) {
+    ++row.without_evidence;
+  } else {
+    row.evidence.Add(static_cast<int64_t>(question.evidence.size()));
   }
-  row.without_evidence += question.evidence.empty();
-  if (!AnyOccurs(question, normalized_context)) {
-    if (question.question_type == kManipulated) {
-      ++row.transformed;
-      return;
+}
+
+// Fills a report passage by passage.
+class Checker {
+ public:
+  explicit Checker(CheckReport& report) : report_(report) {}
+
+  void Add(const Passage& passage, int64_t line) {
+    const size_t index = RowOf(passage.dataset);
+    DatasetCheck& row = report_.datasets[index];
+    const PassageFacts facts = CheckPassage(passage);
+    ++row.passages;
+    row.questions += static_cast<int64_t>(passage.questions.size());
+    row.words.Add(facts.words);
+    row.questions_each.Add(static_cast<int64_t>(passage.questions.size()));
+    for (size_t i = 0; i < passage.questions.size(); ++i) {
+      CountQuestion(passage.questions[i], facts.answers[i], row);
     }
-    ++row.ungrounded;
-    AddFinding(report, line, index,
-               absl::StrCat("answer: ", Quoted(question.answer),
-                            " does not occur in the context, as an answer must unless it is \"",
-                            std::string(kUnknownAnswer), "\" or the question Manipulated"));
-    return;
+    const std::string where = absl::StrCat(report_.path, ":", line);
+    Tell(facts.findings, where, row);
+    const SuiteRule* rule = RuleOf(passage);
+    if (rule == nullptr) return;
+    ++row.held;
+    Tell(HoldToRule(*rule, passage, facts), where, row);
+    totals_[index].Add(*rule, passage);
   }
-  const bool held =
-      std::any_of(question.evidence.begin(), question.evidence.end(), [&](const Evidence& span) {
-        const auto text = CodePointSlice(passage.context, span.start, span.end);
-        return AnyOccurs(question, NormalizeText(text));
-      });
-  if (question.evidence.empty() || held) return;
-  ++row.evidence_mismatch;
-  const Evidence& first = question.evidence.front();
-  AddFinding(
-      report, line, index,
-      absl::StrCat("evidence: ", Quoted(CodePointSlice(passage.context, first.start, first.end)),
-                   " does not hold the answer ", Quoted(question.answer)));
+
+  void End() {
+    for (size_t i = 0; i < report_.datasets.size(); ++i) {
+      Tell(totals_[i].Findings(), report_.path, report_.datasets[i]);
+    }
+  }
+
+ private:
+  size_t RowOf(const std::string& dataset) {
+    const auto [entry, is_new] = rows_.try_emplace(dataset, report_.datasets.size());
+    if (is_new) report_.datasets.emplace_back().dataset = dataset;
+    return entry->second;
+  }
+
+  void Tell(const std::vector<Finding>& findings, const std::string& where, DatasetCheck& row) {
+    for (const Finding& finding : findings) {
+      ++row.findings[static_cast<size_t>(finding.kind)];
+      ++report_.finding_count;
+      if (report_.findings.size() == kToldFindings) continue;
+      report_.findings.push_back(absl::StrCat(where, ": ", finding.what));
+    }
+  }
+
+  CheckReport& report_;
+  std::unordered_map<std::string, size_t> rows_;  // in report_.datasets
+  std::unordered_map<size_t, SuiteTotals> totals_;
+};
+
+bool IsInSomeSuite(std::string_view tag, std::span<const std::string_view> SuiteRule::*tags) {
+  const auto rules = SuiteRules();
+  return std::any_of(rules.begin(), rules.end(), [&](const SuiteRule& rule) {
+    return std::find((rule.*tags).begin(), (rule.*tags).end(), tag) != (rule.*tags).end();
+  });
 }
 
 }  // namespace
@@ -90,26 +110,46 @@ double Spread::deviation() const {
   return std::sqrt(std::max(0.0, squares_ / static_cast<double>(count_) - mean() * mean()));
 }
 
+int64_t DatasetCheck::Findings(Principle principle) const {
+  int64_t count = 0;
+  for (size_t kind = 0; kind < kFindingKinds.size(); ++kind) {
+    if (kFindingKinds[kind].principle == principle) count += findings[kind];
+  }
+  return count;
+}
+
+double DatasetCheck::ForwardShare() const {
+  const auto count = [&](std::string_view direction) {
+    const auto found = directions.find(std::string(direction));
+    return found == directions.end() ? int64_t{0} : found->second;
+  };
+  const int64_t forward = count(kForward);
+  const int64_t both = forward + count(kReverse);
+  return both == 0 ? -1 : static_cast<double>(forward) / static_cast<double>(both);
+}
+
+bool IsPaperAnswerType(std::string_view tag) {
+  return IsInSomeSuite(tag, &SuiteRule::answer_types);
+}
+
+bool IsPaperQuestionType(std::string_view tag) {
+  return IsInSomeSuite(tag, &SuiteRule::question_types);
+}
+
 absl::StatusOr<CheckReport> CheckDataset(const std::string& path) {
   absl::StatusOr<PassageReader> reader = PassageReader::Open(path);
   if (!reader.ok()) return reader.status();
   CheckReport report;
   report.path = path;
+  Checker checker(report);
   while (true) {
     const absl::StatusOr<std::optional<Passage>> next = reader->Next();
     if (!next.ok()) return next.status();
-    if (!next->has_value()) return report;
-    const Passage& passage = **next;
-    DatasetCheck& row = RowOf(report, passage.dataset);
-    ++row.passages;
-    row.questions += static_cast<int64_t>(passage.questions.size());
-    row.words.Add(CountWords(passage.context));
-    row.questions_each.Add(static_cast<int64_t>(passage.questions.size()));
-    const std::string normalized = NormalizeText(passage.context);
-    for (size_t i = 0; i < passage.questions.size(); ++i) {
-      CheckQuestion(passage, normalized, i, reader->line(), row, report);
-    }
+    if (!next->has_value()) break;
+    checker.Add(**next, reader->line());
   }
+  checker.End();
+  return report;
 }
 
 }  // namespace kvscope::orchestrator

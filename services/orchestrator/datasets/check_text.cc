@@ -1,7 +1,8 @@
-// A check's report, for people and for programs.
+// A check's report for people.
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <cmath>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "services/orchestrator/datasets/check.h"
@@ -10,13 +11,43 @@
 namespace kvscope::orchestrator {
 namespace {
 
-using nlohmann::ordered_json;
 using Row = std::vector<std::string>;
 
-// "175 ± 25", or "32" where all are equal.
-std::string SpreadText(const Spread& spread) {
+constexpr size_t kColumns = 100;
+constexpr size_t kNameColumns = 16;
+constexpr size_t kTagColumns = 17;  // before the first tag
+
+// "175 ± 25": the mean and half the range; "32" where all are equal.
+std::string HalfRangeText(const Spread& spread) {
   if (spread.min() == spread.max()) return absl::StrCat(spread.min());
-  return absl::StrFormat("%.0f ± %.0f", spread.mean(), spread.deviation());
+  const auto half = static_cast<double>(spread.max() - spread.min()) / 2;
+  return absl::StrFormat("%.0f ± %.0f", spread.mean(), std::ceil(half));
+}
+
+// "1.4 (1-6)": the mean and the range; "1" where all are equal, "-" where there is none.
+std::string RangeText(const Spread& spread) {
+  if (spread.count() == 0) return "-";
+  if (spread.min() == spread.max()) return absl::StrCat(spread.min());
+  return absl::StrFormat("%.1f (%d-%d)", spread.mean(), spread.min(), spread.max());
+}
+
+std::string ForwardText(const DatasetCheck& row) {
+  const double share = row.ForwardShare();
+  return share < 0 ? "-" : absl::StrFormat("%.1f %%", share * 100);
+}
+
+// A name or tag of the file, fit for a terminal.
+std::string Shown(const std::string& name) {
+  const bool plain = std::none_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_iscntrl(static_cast<unsigned char>(c));
+  });
+  return plain ? name : Quoted(name);
+}
+
+std::string ShortName(const std::string& name) {
+  const std::string shown = Shown(name);
+  if (CountCodePoints(shown) <= kNameColumns) return shown;
+  return std::string(CodePointSlice(shown, 0, kNameColumns - 3)) + "...";
 }
 
 // The first column flush left, the others flush right.
@@ -33,86 +64,95 @@ std::string Table(const std::vector<Row>& rows) {
       const std::string pad(widths[i] - CountCodePoints(row[i]), ' ');
       absl::StrAppend(&text, i == 0 ? "" : "  ", i == 0 ? row[i] + pad : pad + row[i]);
     }
+    while (text.back() == ' ') text.pop_back();
     text += '\n';
   }
   return text;
 }
 
-template <typename Key>
-std::string TagLine(const char* title, const std::map<Key, int64_t>& counts) {
-  std::string line;
-  for (const auto& [tag, count] : counts) {
-    const std::string name = absl::StrCat(tag);
-    absl::StrAppend(&line, line.empty() ? "" : ", ", name.empty() ? "(none)" : name, " ", count);
+std::string SizeTable(const CheckReport& report) {
+  std::vector<Row> rows = {
+      {"data set", "words a passage", "questions a passage", "passages", "questions", "forward"}};
+  int64_t passages = 0;
+  int64_t questions = 0;
+  for (const DatasetCheck& row : report.datasets) {
+    rows.push_back({ShortName(row.dataset), HalfRangeText(row.words), RangeText(row.questions_each),
+                    absl::StrCat(row.passages), absl::StrCat(row.questions), ForwardText(row)});
+    passages += row.passages;
+    questions += row.questions;
   }
-  return absl::StrFormat("  %-14s %s\n", title, line);
+  if (report.datasets.size() > 1) {
+    rows.push_back({"in all", "", "", absl::StrCat(passages), absl::StrCat(questions), ""});
+  }
+  return absl::StrCat("Sizes (words: mean ± half the range)\n", Table(rows));
 }
 
-ordered_json SpreadJson(const Spread& spread) {
-  return {{"mean", spread.mean()},
-          {"deviation", spread.deviation()},
-          {"min", spread.min()},
-          {"max", spread.max()}};
+std::string PrincipleTable(const CheckReport& report) {
+  std::vector<Row> rows = {{"data set", "stands", "evidence", "without"}};
+  for (const std::string_view principle : kPrinciples) rows[0].emplace_back(principle);
+  for (const DatasetCheck& row : report.datasets) {
+    rows.push_back({ShortName(row.dataset), RangeText(row.occurrences), RangeText(row.evidence),
+                    absl::StrCat(row.without_evidence)});
+    for (size_t i = 0; i < kPrinciples.size(); ++i) {
+      rows.back().push_back(absl::StrCat(row.Findings(static_cast<Principle>(i))));
+    }
+  }
+  return absl::StrCat(
+      "Answers (how often one stands in its passage, its evidence, how many are without) "
+      "and findings\n",
+      Table(rows));
 }
 
-template <typename Key>
-ordered_json TagJson(const std::map<Key, int64_t>& counts) {
-  ordered_json tags = ordered_json::object();
-  for (const auto& [tag, count] : counts) tags[absl::StrCat(tag)] = count;
-  return tags;
+// The counts of a tag, wrapped; a star at those for which `known` does not hold.
+template <typename Key, typename Known>
+std::string TagLines(const char* title, const std::map<Key, int64_t>& counts, Known known,
+                     bool& starred) {
+  std::string text = absl::StrFormat("  %-14s ", title);
+  size_t column = kTagColumns;
+  size_t left = counts.size();
+  for (const auto& [tag, count] : counts) {
+    const std::string name = Shown(absl::StrCat(tag));
+    const bool star = !name.empty() && !known(tag);
+    starred |= star;
+    const std::string item = absl::StrCat(name.empty() ? "(none)" : name, star ? "* " : " ", count,
+                                          --left == 0 ? "" : ",");
+    const size_t width = CountCodePoints(item);
+    if (column > kTagColumns && column + 1 + width > kColumns) {
+      absl::StrAppend(&text, "\n", std::string(kTagColumns, ' '));
+      column = kTagColumns;
+    } else if (column > kTagColumns) {
+      text += ' ';
+      ++column;
+    }
+    text += item;
+    column += width;
+  }
+  return text + "\n";
 }
 
-ordered_json DatasetJson(const DatasetCheck& row) {
-  return {{"dataset", row.dataset},
-          {"passages", row.passages},
-          {"questions", row.questions},
-          {"words_per_passage", SpreadJson(row.words)},
-          {"questions_per_passage", SpreadJson(row.questions_each)},
-          {"unanswerable", row.unanswerable},
-          {"transformed", row.transformed},
-          {"ungrounded", row.ungrounded},
-          {"without_evidence", row.without_evidence},
-          {"evidence_mismatch", row.evidence_mismatch},
-          {"directions", TagJson(row.directions)},
-          {"answer_types", TagJson(row.answer_types)},
-          {"question_types", TagJson(row.question_types)},
-          {"hops", TagJson(row.hops)}};
+std::string Tags(const DatasetCheck& row, bool& starred) {
+  const auto any = [](const auto&) { return true; };
+  return absl::StrCat("\n", Shown(row.dataset), "\n",
+                      TagLines("direction", row.directions, any, starred),
+                      TagLines("answer type", row.answer_types, IsPaperAnswerType, starred),
+                      TagLines("question type", row.question_types, IsPaperQuestionType, starred),
+                      TagLines("hop", row.hops, any, starred));
 }
 
 }  // namespace
 
 std::string CheckText(const CheckReport& report) {
-  std::vector<Row> rows = {{"data set", "words per passage", "questions per passage", "passages",
-                            "questions", "ungrounded", "evidence wrong", "without evidence"}};
-  for (const DatasetCheck& row : report.datasets) {
-    rows.push_back({row.dataset, SpreadText(row.words), SpreadText(row.questions_each),
-                    absl::StrCat(row.passages), absl::StrCat(row.questions),
-                    absl::StrCat(row.ungrounded), absl::StrCat(row.evidence_mismatch),
-                    absl::StrCat(row.without_evidence)});
-  }
-  std::string text = Table(rows);
-  for (const DatasetCheck& row : report.datasets) {
-    absl::StrAppend(&text, "\n", row.dataset, "\n", TagLine("direction", row.directions),
-                    TagLine("answer type", row.answer_types),
-                    TagLine("question type", row.question_types), TagLine("hop", row.hops));
-  }
+  std::string text = absl::StrCat(SizeTable(report), "\n", PrincipleTable(report));
+  bool starred = false;
+  for (const DatasetCheck& row : report.datasets) text += Tags(row, starred);
+  if (starred) text += "\n* not one of the paper's tags\n";
   if (report.ok()) return text;
-  absl::StrAppend(&text, "\n", report.finding_count, " findings\n");
+  absl::StrAppend(&text, "\n", report.finding_count,
+                  report.finding_count == 1 ? " finding\n" : " findings\n");
   for (const std::string& finding : report.findings) absl::StrAppend(&text, "  ", finding, "\n");
   const auto untold = report.finding_count - static_cast<int64_t>(report.findings.size());
   if (untold > 0) absl::StrAppend(&text, "  and ", untold, " more\n");
   return text;
-}
-
-std::string CheckJson(const CheckReport& report) {
-  ordered_json datasets = ordered_json::array();
-  for (const DatasetCheck& row : report.datasets) datasets.push_back(DatasetJson(row));
-  const ordered_json object = {{"file", report.path},
-                               {"ok", report.ok()},
-                               {"finding_count", report.finding_count},
-                               {"findings", report.findings},
-                               {"datasets", std::move(datasets)}};
-  return object.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace kvscope::orchestrator

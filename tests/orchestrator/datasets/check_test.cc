@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "services/orchestrator/datasets/grounding.h"
+#include "services/orchestrator/sweep/utf8.h"
 #include "tests/orchestrator/datasets/scratch_file.h"
 
 namespace kvscope::orchestrator {
@@ -15,6 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+using ::testing::StartsWith;
 
 TEST(Grounding, CaseAndSpacesDoNotCount) {
   EXPECT_EQ(NormalizeText(" A\t\nB\xC2\xA0\xC3\x89 "), "a b \xC3\xA9");  // no-break space, É
@@ -73,13 +77,18 @@ TEST(CheckDataset, CountsAndFinds) {
   EXPECT_EQ(a.questions_each.max(), 6);
   EXPECT_EQ(a.unanswerable, 1);
   EXPECT_EQ(a.transformed, 1);
-  EXPECT_EQ(a.ungrounded, 1);
+  EXPECT_EQ(a.Findings(FindingKind::kUngrounded), 1);
+  EXPECT_EQ(a.Findings(FindingKind::kEvidence), 1);
+  EXPECT_EQ(a.Findings(Principle::kGrounding), 2);
   EXPECT_EQ(a.without_evidence, 2);
-  EXPECT_EQ(a.evidence_mismatch, 1);
+  EXPECT_EQ(a.untagged, 4);
+  EXPECT_EQ(a.held, 0);
+  EXPECT_DOUBLE_EQ(a.ForwardShare(), 0.5);
   EXPECT_THAT(a.directions, ElementsAre(Pair("", 4), Pair("forward", 1), Pair("reverse", 1)));
   EXPECT_THAT(a.question_types, ElementsAre(Pair("Manipulated", 1), Pair("Standard", 5)));
   EXPECT_THAT(a.hops, ElementsAre(Pair(0, 5), Pair(1, 1)));
   EXPECT_EQ(report->datasets[1].questions, 1);
+  EXPECT_LT(report->datasets[1].ForwardShare(), 0);  // no question says
   EXPECT_FALSE(report->ok());
   EXPECT_THAT(report->findings,
               ElementsAre(HasSubstr(":1: questions[4].answer: \"June\" does not occur"),
@@ -92,9 +101,23 @@ TEST(CheckDataset, TellsPeopleAndPrograms) {
   const auto report = CheckDataset(file.path());
   ASSERT_TRUE(report.ok());
   const std::string text = CheckText(*report);
-  EXPECT_THAT(text, HasSubstr("data set  words per passage  questions per passage  passages"));
-  EXPECT_THAT(text, HasSubstr("a                        10                      6         1"));
-  EXPECT_THAT(text, HasSubstr("  direction      (none) 4, forward 1, reverse 1\n"));
+  EXPECT_THAT(text, StartsWith(R"(Sizes (words: mean ± half the range)
+data set  words a passage  questions a passage  passages  questions  forward
+a                      10                    6         1          6   50.0 %
+b                       2                    1         1          1        -
+in all                                                 2          7
+
+Answers (how often one stands in its passage, its evidence, how many are without) and findings
+data set  stands  evidence  without  grounding  redundancy  directions  clarity  size
+a              1         1        2          2           0           0        0     0
+b              1         -        1          0           0           0        0     0
+
+a
+  direction      (none) 4, forward 1, reverse 1
+  answer type    (none) 4, Location 1, Person 1
+  question type  Manipulated 1, Standard 5
+  hop            0 5, 1 1
+)"));
   EXPECT_THAT(text, HasSubstr("2 findings\n"));
   const auto json = nlohmann::json::parse(CheckJson(*report), nullptr, false);
   ASSERT_TRUE(json.is_object());
@@ -102,6 +125,10 @@ TEST(CheckDataset, TellsPeopleAndPrograms) {
   EXPECT_EQ(json["findings"].size(), 2u);
   EXPECT_EQ(json["datasets"][0]["words_per_passage"]["mean"], 10.0);
   EXPECT_EQ(json["datasets"][0]["hops"]["1"], 1);
+  EXPECT_EQ(json["datasets"][0]["findings"]["grounding"]["count"], 2);
+  EXPECT_EQ(json["datasets"][0]["findings"]["grounding"]["evidence"], 1);
+  EXPECT_EQ(json["datasets"][0]["forward_share"], 0.5);
+  EXPECT_TRUE(json["datasets"][1]["forward_share"].is_null());
 }
 
 TEST(CheckDataset, KeepsTheFirstTwentyFindings) {
@@ -123,6 +150,113 @@ TEST(CheckDataset, BrokenFilesAreErrors) {
   EXPECT_THAT(CheckDataset(file.path()).status().message(), HasSubstr("bad.jsonl:3: is not valid"));
 }
 
-// The bundled samples: small, grounded, at most 13 questions a passage.
+// The report on one passage with one question, both of them members of the JSON line.
+CheckReport ReportOn(const std::string& context, const std::string& question) {
+  const ScratchFile file("one.jsonl",
+                         absl::StrCat(R"({"context": ")", context,
+                                      R"(", "questions": [{"question": "q", )", question, "}]}\n"));
+  const auto report = CheckDataset(file.path());
+  EXPECT_TRUE(report.ok()) << report.status();
+  return report.ok() ? *report : CheckReport();
+}
+
+constexpr char kPeople[] = "Ann Lee met Bob. Smith and Sons met \u00c9va in the annex.";
+
+TEST(CheckParts, EvidenceMakesUpTheAnswer) {
+  const std::pair<const char*, const char*> grounded[] = {
+      {"Ann Lee and Bob", "[0,7],[12,15]"},
+      {"bob and  ANN Lee", "[0,7],[12,15]"},
+      {"Ann Lee, Bob", "[0,7],[12,15]"},
+      {"Ann Lee, Bob and \u00c9va", "[0,7],[12,15],[36,39]"},
+      {"Bob, Ann Lee, and \u00e9va", "[0,7],[12,15],[36,39]"},
+      {"Bob and Smith and Sons", "[12,15],[17,32]"},
+  };
+  for (const auto& [answer, evidence] : grounded) {
+    const CheckReport report = ReportOn(
+        kPeople, absl::StrCat(R"("answer": ")", answer, R"(", "evidence": [)", evidence, "]"));
+    EXPECT_TRUE(report.ok()) << CheckText(report);
+    EXPECT_EQ(report.datasets[0].in_parts, 1) << answer;
+    EXPECT_EQ(report.datasets[0].occurrences.max(), 1);
+  }
+  const CheckReport alias = ReportOn(kPeople, R"("answer": "they", "aliases": ["Bob and Ann Lee"])"
+                                              R"(, "evidence": [[0,7],[12,15]])");
+  EXPECT_TRUE(alias.ok()) << CheckText(alias);
+}
+
+TEST(CheckParts, AllOfTheAnswerAndAllOfTheEvidence) {
+  for (const char* question : {
+           R"("answer": "Ann Lee and Bob", "evidence": [[0,7],[17,32]])",          // Bob is missing
+           R"("answer": "Ann Lee and Bob", "evidence": [[0,7]])",                  // Bob is missing
+           R"("answer": "Ann Lee and Bob", "evidence": [[0,7],[12,15],[36,39]])",  // one too many
+           R"("answer": "Ann Lee or Bob", "evidence": [[0,7],[12,15]])",           // not so joined
+           R"("answer": "Ann Lee and Bob and", "evidence": [[0,7],[12,15]])",
+           R"("answer": "Ann Lee and Bob", "question_type": "Part")",  // nobody says where
+       }) {
+    const CheckReport report = ReportOn(kPeople, question);
+    EXPECT_EQ(report.datasets[0].Findings(FindingKind::kUngrounded), 1) << question;
+    EXPECT_THAT(report.findings, ElementsAre(HasSubstr(":1: questions[0].answer: \"Ann Lee")));
+  }
+  EXPECT_TRUE(ReportOn(kPeople, R"("answer": "Smith and Sons", "question_type": "Part")").ok());
+}
+
+TEST(CheckParts, EachPlaceOfAPartIsEvidence) {
+  const char* context = "Ann met Bob. Bob met Cid.";
+  EXPECT_TRUE(
+      ReportOn(context, R"("answer": "Ann, Bob", "evidence": [[0,3],[8,11],[13,16]])").ok());
+  const CheckReport report =
+      ReportOn(context, R"("answer": "Ann, Bob", "evidence": [[0,3],[8,11]])");
+  EXPECT_EQ(report.datasets[0].occurrences.max(), 2);
+  EXPECT_THAT(report.findings,
+              ElementsAre(HasSubstr("evidence: the answer's part \"bob\" also stands where no "
+                                    "evidence is, at character 13")));
+}
+
+TEST(CheckRedundancy, CountsWordsNotLetters) {
+  const char* context = "Ann went to the Annex. ann  slept.";
+  const CheckReport all = ReportOn(context, R"("answer": "Ann", "evidence": [[0,3],[23,26]])");
+  EXPECT_TRUE(all.ok()) << CheckText(all);
+  EXPECT_EQ(all.datasets[0].occurrences.max(), 2);
+  const CheckReport one = ReportOn(context, R"("answer": "Ann", "evidence": [[0,8]])");
+  EXPECT_THAT(one.findings,
+              ElementsAre(HasSubstr("the answer \"Ann\" also stands where no evidence is, at "
+                                    "character 23; evidence must be all places where it stands, 2 "
+                                    "in this context")));
+  EXPECT_EQ(one.datasets[0].Findings(Principle::kRedundancy), 1);
+  const CheckReport untold = ReportOn(context, R"("answer": "Ann")");
+  EXPECT_TRUE(untold.ok()) << "nobody said where it stands";
+}
+
+TEST(CheckTags, OthersThanThePapersAreToldNotFound) {
+  const CheckReport report =
+      ReportOn("One.", R"("answer": "one", "answer_type": "Fa\nke", "question_type": "Standard")");
+  EXPECT_TRUE(report.ok());
+  const std::string text = CheckText(report);
+  EXPECT_THAT(text, HasSubstr("  answer type    \"Fa\\x0ake\"* 1\n"));
+  EXPECT_THAT(text, HasSubstr("\n* not one of the paper's tags\n"));
+  const auto json = nlohmann::json::parse(CheckJson(report));
+  EXPECT_EQ(json["datasets"][0]["unlisted_answer_types"], nlohmann::json({"Fa\nke"}));
+  EXPECT_TRUE(json["datasets"][0]["unlisted_question_types"].empty());
+}
+
+TEST(CheckText, KeepsToItsWidth) {
+  std::string questions;
+  for (int i = 0; i < 60; ++i) {
+    absl::StrAppend(&questions, i == 0 ? "" : ",", R"({"question":"q)", i,
+                    R"(","answer":"One","answer_type":"kind-)", i * 1001, "\"}");
+  }
+  const ScratchFile file("wide.jsonl",
+                         absl::StrCat(R"({"dataset":"a-name-that-is-longer-than-a-column",)"
+                                      R"("context":"One.","questions":[)",
+                                      questions, "]}\n"));
+  const auto report = CheckDataset(file.path());
+  ASSERT_TRUE(report.ok()) << report.status();
+  size_t longest = 0;
+  for (const auto line : absl::StrSplit(CheckText(*report), '\n')) {
+    longest = std::max(longest, CountCodePoints({line.data(), line.size()}));
+  }
+  EXPECT_LE(longest, 100u);
+  EXPECT_GT(longest, 90u);
+}
+
 }  // namespace
 }  // namespace kvscope::orchestrator

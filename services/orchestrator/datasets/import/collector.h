@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "services/orchestrator/datasets/import/answer_finder.h"
+#include "services/orchestrator/datasets/answer_finder.h"
 #include "services/orchestrator/datasets/import/report.h"
 #include "services/orchestrator/datasets/import/row.h"
 #include "services/orchestrator/datasets/jsonl.h"

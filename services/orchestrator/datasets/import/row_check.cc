@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "services/orchestrator/datasets/answer_parts.h"
 #include "services/orchestrator/datasets/grounding.h"
 #include "services/orchestrator/datasets/import/stripped.h"
 #include "services/orchestrator/datasets/passage_json.h"
@@ -134,24 +135,7 @@ bool IsJoinedEvidence(const Row& row) {
     parts.push_back(NormalizeText(CodePointSlice(*row.context, static_cast<size_t>(span.start),
                                                  static_cast<size_t>(span.end))));
   }
-  // The longest first: "Ann Lee" before "Ann".
-  std::sort(parts.begin(), parts.end(),
-            [](const auto& a, const auto& b) { return a.size() > b.size(); });
-  const std::string answer = NormalizeText(row.question.answer);
-  std::string_view rest = answer;
-  while (true) {
-    const auto part = std::find_if(parts.begin(), parts.end(), [&](const std::string& text) {
-      return !text.empty() && rest.starts_with(text);
-    });
-    if (part == parts.end()) return false;
-    rest.remove_prefix(part->size());
-    if (rest.empty()) return true;
-    for (const std::string_view joint : {", and ", " and ", ", "}) {
-      if (!rest.starts_with(joint)) continue;
-      rest.remove_prefix(joint.size());
-      break;
-    }
-  }
+  return IsMadeOf(NormalizeText(row.question.answer), parts);
 }
 
 std::optional<Problem> GroundParts(const AnswerFinder& finder, Row& row) {

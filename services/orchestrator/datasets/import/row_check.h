@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "services/orchestrator/datasets/import/answer_finder.h"
+#include "services/orchestrator/datasets/answer_finder.h"
 #include "services/orchestrator/datasets/import/row.h"
 
 namespace kvscope::orchestrator {

@@ -1,4 +1,4 @@
-#include "services/orchestrator/datasets/import/answer_finder.h"
+#include "services/orchestrator/datasets/answer_finder.h"
 
 #include <utf8proc.h>
 
