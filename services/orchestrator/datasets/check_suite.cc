@@ -148,7 +148,9 @@ void SuiteTotals::Add(const SuiteRule& rule, const Passage& passage) {
 
 std::vector<Finding> SuiteTotals::Findings() const {
   std::vector<Finding> findings;
-  for (const auto& [rule, total] : totals_) {
+  for (const auto& entry : totals_) {
+    const SuiteRule* rule = entry.first;
+    const Total& total = entry.second;
     if (total.passages != rule->passages) continue;
     if (total.questions != rule->total_questions) {
       findings.push_back(

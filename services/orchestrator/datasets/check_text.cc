@@ -45,7 +45,7 @@ std::string Shown(const std::string& name) {
 }
 
 std::string ShortName(const std::string& name) {
-  const std::string shown = Shown(name);
+  std::string shown = Shown(name);
   if (CountCodePoints(shown) <= kNameColumns) return shown;
   return std::string(CodePointSlice(shown, 0, kNameColumns - 3)) + "...";
 }
