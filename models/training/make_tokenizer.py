@@ -11,6 +11,7 @@ import pathlib
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import pocket_data
+from suites import AWARE_LINE, INSTRUCTION, SUITES, UNKNOWN
 
 VOCABULARY = 1280
 SPECIAL = ["<|begin_of_text|>", "<|end_of_text|>", "<|system|>", "<|user|>", "<|assistant|>"]
@@ -30,7 +31,7 @@ CHAT_TEMPLATE = (
 def corpus(kvscope, passages, seed):
     """Lines without a newline in them: none is ever merged with the "." or "?" before it, so
     that a text tokenises the same whole and in parts."""
-    for suite in pocket_data.SUITES:
+    for suite in SUITES:
         for passage in pocket_data.generate(kvscope, suite, passages, seed):
             yield passage["context"]
             for question in passage["questions"]:
@@ -40,7 +41,7 @@ def corpus(kvscope, passages, seed):
             # A name may open the passage, where no space is before it.
             for sentence in passage["context"].split(". "):
                 yield sentence
-    for line in (pocket_data.INSTRUCTION, pocket_data.AWARE_LINE, "Answer:", " I dont know"):
+    for line in (INSTRUCTION, AWARE_LINE, "Answer:", " " + UNKNOWN):
         yield from [line] * passages
 
 

@@ -15,26 +15,8 @@ import tempfile
 import numpy as np
 import torch
 
-SUITES = (
-    "base",
-    "knowledge",
-    "multi_presence",
-    "multi_entity",
-    "long_context",
-    "coreference",
-    "hops",
-)
-INSTRUCTION = "Answer the question using the passage."
-AWARE_LINE = "You will be given one of the following questions:"
-UNKNOWN = "I dont know"
-# The model's prompt as its kvscope.json says it; rows are made of the same pieces.
-PROMPT = {
-    "instruction": INSTRUCTION,
-    "aware_line": AWARE_LINE,
-    "question_prefix": "Question: ",
-    "question_suffix": "\nAnswer:",
-    "answer_prefix": "",
-}
+from suites import AWARE_LINE, INSTRUCTION, UNKNOWN
+
 COPY_WEIGHT = 0.3  # of looking at the next token to copy, beside looking for the answer
 
 # How a question's answer is found: counted apart, because they are learned at different times.
@@ -43,6 +25,7 @@ KINDS = (
     "forward before",
     "reverse after",
     "reverse before",
+    "pronoun",
     "chain",
     "unknown",
     "other",
@@ -116,6 +99,12 @@ def facts_of(context, question):
     return pairs
 
 
+def pronoun_of(question):
+    """ "he" or "she" of "She worked as a baker. Who is she?"; None of other questions."""
+    words = question["question"].rsplit(" Who is ", 1)
+    return words[1].rstrip("?") if len(words) == 2 else None
+
+
 @dataclasses.dataclass
 class Guide:
     """What training knows about a question's answer besides its text; spans are of the passage's
@@ -135,8 +124,8 @@ def guide_of(context, question):
     support, evidence = [tuple(s) for s in question.get("support", [])], [
         tuple(s) for s in question["evidence"]
     ]
-    if question["answer"] == UNKNOWN:
-        return Guide("unknown", [[(2, support or None)]], [])  # nothing to look at: the first token
+    if question["answer"] == UNKNOWN:  # nothing to look at: the first token
+        return Guide("unknown", [[(2, None)]], [])
     if question["question_type"] == "Part":
         return Guide(
             "other", [[(2, [span])] for span in evidence], list(zip(evidence, support)), support[0]
@@ -155,6 +144,7 @@ def guide_of(context, question):
         if len(after) == 1
         else "other"
     )
+    kind = "pronoun" if pronoun_of(question) else kind
     later = [max(pair) for pair in facts]
     return Guide(kind, [[(2, later)]], [(max(pair), min(pair)) for pair in facts], facts[0][0])
 
@@ -170,6 +160,8 @@ class RowMaker:
             for t in ("<|begin_of_text|>", "<|end_of_text|>", "<|user|>", "<|assistant|>")
         )
         # Tokens that many answers begin with; the next one takes the decision.
+        self.other = {"he": "she", "she": "he"}
+        self.pronouns = {word: tokenizer.token_to_id("Ġ" + word) for word in self.other}
         dull = ("Ġ", "Ġthe", "ĠUniversity", "Ġof")
         self.dull = {tokenizer.token_to_id(t) for t in dull} - {None}
 
@@ -227,6 +219,7 @@ class RowMaker:
             looks=[],
             facts=[],
             keys=[],
+            pronouns=[],
             kinds=[],
             suite=passage["dataset"],
             answers=[],
@@ -264,6 +257,12 @@ class RowMaker:
                     row["looks"].append((self.layers - 2, begin + i - 1, goal, COPY_WEIGHT))
             for later, earlier in guide.facts:
                 row["facts"] += [(n, first(earlier)) for n in cover(later)]
+            pronoun = pronoun_of(question)
+            if pronoun:  # the fact is of the other one where nobody fits
+                fact_of = pronoun if question["answer"] != UNKNOWN else self.other[pronoun]
+                row["pronouns"].append((begin - 1, self.pronouns[pronoun]))
+                for key in question["support"]:
+                    row["pronouns"] += [(n, self.pronouns[fact_of]) for n in cover(key)]
             if guide.key is not None:
                 row["keys"].append((begin - 1, first(guide.key)))
             row["ids"] += prompt + answer
@@ -298,9 +297,15 @@ class Batch:
     looks: dict  # layer -> (query [B, Q], goal [B, Q, T] bool, weight [B, Q], 0 at pads)
     facts: tuple  # (row [n], token [n], wanted id [n])
     keys: tuple
+    pronouns: tuple  # the same for the pronouns of a fact's subject and of a question
     kinds: list  # of each pair
     suites: list
     answers: list
+
+    @property
+    def probed(self):
+        """What each probe is asked for."""
+        return self.facts, self.keys, self.pronouns
 
     @staticmethod
     def of(rows, pad):
@@ -310,7 +315,7 @@ class Batch:
         position = np.zeros((count, length), dtype=np.int64)
         weight = np.zeros((count, length), dtype=np.float32)
         pair = np.full((count, length), -1, dtype=np.int64)
-        looks, facts, keys, kinds, suites, answers = {}, [], [], [], [], []
+        looks, facts, keys, pronouns, kinds, suites, answers = {}, [], [], [], [], [], []
         for b, row in enumerate(rows):
             n = len(row["ids"])
             ids[b, :n], segment[b, :n], position[b, :n], weight[b, :n] = (
@@ -325,6 +330,7 @@ class Batch:
                 looks.setdefault(layer, [[] for _ in rows])[b].append((query, goal, weight_))
             facts += [(b, *x) for x in dict.fromkeys(row["facts"])]
             keys += [(b, *x) for x in row["keys"]]
+            pronouns += [(b, *x) for x in dict.fromkeys(row["pronouns"])]
             kinds += row["kinds"]
             suites += [row["suite"]] * len(row["kinds"])
             answers += row["answers"]
@@ -344,6 +350,7 @@ class Batch:
             packed,
             column(facts),
             column(keys),
+            column(pronouns),
             kinds,
             suites,
             answers,

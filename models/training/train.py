@@ -25,6 +25,7 @@ from torch import nn
 
 import pocket_data
 from pocket_model import PocketModel, Shape, save_checkpoint
+from suites import PROMPT, SUITES
 
 # Passages of each suite in a pool, at the curriculum's start and end: first what a type alone
 # cannot answer.
@@ -35,7 +36,7 @@ END = dict(
     multi_presence=1.2,
     multi_entity=1.3,
     long_context=1.0,
-    coreference=2.0,
+    coreference=2.6,
     hops=2.2,
 )
 POOL = 240  # passages
@@ -92,7 +93,7 @@ def loss_of(model, probes, batch, args, looking):
         wanted = batch.weight[:, 1:] > 0
         logits = model.logits(hidden[:, :-1][wanted])
         extra = torch.zeros(())
-        for probe, (row, token, goal) in zip(probes, (batch.facts, batch.keys)) if looking else ():
+        for probe, (row, token, goal) in zip(probes, batch.probed) if looking else ():
             if len(row):
                 extra = extra + args.probe * F.cross_entropy(
                     probe(F.rms_norm(middle[row, token], middle.shape[-1:])).float(), goal
@@ -155,7 +156,7 @@ class Run:
         shape = Shape(args.family, self.tokenizer.get_vocab_size(), layers=args.layers)
         self.model = PocketModel(shape)
         self.probes = nn.ModuleList(
-            nn.Linear(shape.hidden, shape.vocabulary, bias=False) for _ in range(2)
+            nn.Linear(shape.hidden, shape.vocabulary, bias=False) for _ in range(3)
         )
         matrices = [p for p in self.model.layers.parameters() if p.ndim == 2]
         known = {id(p) for p in matrices}
@@ -201,7 +202,7 @@ class Run:
             self.model,
             self.tokenizer,
             self.args.tokenizer,
-            pocket_data.PROMPT,
+            PROMPT,
             self.args.out / "checkpoint",
         )
 
@@ -211,7 +212,7 @@ class Run:
         t = self.level
         blend = {
             s: (1 - t) * START.get(s, 0) / sum(START.values()) + t * END[s] / sum(END.values())
-            for s in pocket_data.SUITES
+            for s in SUITES
         }
         counts = {s: round(POOL * x) for s, x in blend.items()}
         # seeds from 1,000 on: lower ones are for evaluation
@@ -223,7 +224,7 @@ class Run:
 
     def held_out(self, aware):
         rng = random.Random(0)
-        counts = {suite: self.args.eval_passages for suite in pocket_data.SUITES}
+        counts = {suite: self.args.eval_passages for suite in SUITES}
         passages = pocket_data.mixed_passages(
             self.args.kvscope, counts, 5, 1.0, rng, names="heldout"
         )
@@ -384,7 +385,7 @@ def main():
         ("aware", 0.4, "share of rows with the questions listed"),
         ("probe", 0.3, "weight of the probes"),
         ("look", 0.5, "weight of the attention aid"),
-        ("guided", 0.7, "share of the steps with probes and aid"),
+        ("guided", 0.85, "share of the steps with probes and aid"),
         ("start", 0.0, "the curriculum's first level"),
         ("gate", 0.9, "accuracy that lets it climb"),
         ("climb", 0.005, "a step"),

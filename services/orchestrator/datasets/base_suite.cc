@@ -23,6 +23,7 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
   const Gender gender = random.OneIn(2) ? Gender::kMale : Gender::kFemale;
   const std::string subject = story.world().Person(gender);
   std::vector<size_t> facts;
+  facts.reserve(relations.size() + 2);
   for (const Relation relation : relations) facts.push_back(story.Add(relation, subject));
   facts.push_back(story.Add(relations[0], story.world().Person()));
   facts.push_back(story.Add(relations[1], story.world().Person()));

@@ -41,6 +41,7 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
   relations.resize(4);
   const std::string subject = story.world().Person();
   std::vector<size_t> facts;
+  facts.reserve(2 * relations.size());
   for (const Relation relation : relations) facts.push_back(story.Add(relation, subject));
   const std::string others[] = {story.world().Person(), story.world().Person()};
   for (size_t i = 0; i < 4; ++i) {

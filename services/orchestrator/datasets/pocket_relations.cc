@@ -65,13 +65,13 @@ RelationWords MakeWords(Relation relation) {
     case Relation::kArrive:
       return {"Dates/Times",
               "Person",
-              {"{s} arrived on {v}.", "On {v} {s} came to town."},
+              {"{s} arrived on {v}.", "{s} came to town on {v}."},
               {"When did {s} arrive?"},
               {"Who arrived on {v}?"}};
     case Relation::kLeave:
       return {"Dates/Times",
               "Person",
-              {"{s} left at {v}.", "At {v} {s} went away."},
+              {"{s} left at {v}.", "{s} went away at {v}."},
               {"At what time did {s} leave?"},
               {"Who left at {v}?"}};
     case Relation::kWin:

@@ -323,13 +323,13 @@ TEST(Knowledge, BytesArePinned) {
 // The bundled models were trained on these wordings.
 TEST(PocketScaleBytes, ArePinned) {
   const std::pair<const char*, const char*> pinned[] = {
-      {"base", "62dcae4e2099c386b02dd0a0ddff8043ee6d28b57acec69e3c5d3b3da7d3b6f5"},
+      {"base", "440090874cba7376ba238ece4851c598afcfbf121f1945f50327d1e0b537ae82"},
       {"knowledge", "cb3417c16c759e433f774ad6d55543fbc12cd4c90fb0fa42ed06c61cbbe55a8c"},
-      {"multi_presence", "f04bd6f2b0cb714a6cc094414f4a82630d1f10d24f9f2135c247d9d8eedced29"},
-      {"multi_entity", "8174f58133a9ff51a9b247d77e0630ec333dc9b9327c1133c2dc7a3c607bc82b"},
-      {"long_context", "510756fb61cb4520c8befce4b6725c2cbf4d1aa2b6a56cbbdc29cd41abacc5c6"},
-      {"coreference", "80d2b547cc05addbf82beb41112986970ed44944593d24cb742c5e78d907d09f"},
-      {"hops", "2b0de46d5cd9fbbb5cdd6bffc270152f0c4b416d500eed4a830e9edfd31138cc"},
+      {"multi_presence", "d2e148707d1807fd1303420b9eedd1d75c0c335fee1524d897a80a3552446280"},
+      {"multi_entity", "9092f6dc7b48c164f7292ef47f3f49c3c58014c54828d788d7cbcaba67ae56a4"},
+      {"long_context", "0fb949eb8c90398c86ef5e36bfca3d999daf67b923c2251f160bc7a562daea2b"},
+      {"coreference", "39239c5dbc1f2db7124642ab8ddfa921804f01ee35071da83687c06374dd0a7e"},
+      {"hops", "e6485beb79d3fb45a5fc6c49488ba56c6626fff567c1566a26dc8efc0f349381"},
   };
   for (const auto& [name, digest] : pinned) {
     EXPECT_EQ(DigestOf({name, Scale::kPocket, 50, 1}), digest) << name;
