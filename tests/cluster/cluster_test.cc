@@ -87,6 +87,35 @@ TEST_P(ClusterTest, RunsASweep) {
   EXPECT_EQ(row.answer(), "Janmouth");
 }
 
+TEST_P(ClusterTest, TwoModelsAnswerInOneSweepAsInTwo) {
+  Start({.workers = 2});
+  const std::vector<v1::Passage> passages = PocketPassages(8);
+  v1::SweepSpec spec = PocketSweep();
+  spec.add_more_models("qwen2-tiny");
+  const std::string both = client_->Submit("both", spec, passages).id();
+  ASSERT_EQ(client_->WaitForEnd(both).state(), v1::Sweep::SUCCEEDED);
+  EXPECT_EQ(client_->Get(both).more_models(0).model_type(), "qwen2");
+
+  // Elsewhere, so that no unit is reused.
+  std::vector<std::string> one_by_one;
+  const auto other = Deploy(GetParam(), {});
+  Client client(*other);
+  for (const char* model : {"pocket-llama", "qwen2-tiny"}) {
+    v1::SweepSpec alone = PocketSweep();
+    alone.set_model(model);
+    const std::string sweep = client.Submit(model, alone, passages).id();
+    ASSERT_EQ(client.WaitForEnd(sweep).state(), v1::Sweep::SUCCEEDED);
+    EXPECT_EQ(client.Get(sweep).progress().units_reused(), 0);
+    for (const std::string& row : client.Answers(sweep)) one_by_one.push_back(row);
+  }
+  const std::vector<std::string> answers = client_->Answers(both);
+  ASSERT_EQ(answers.size(), 2u * 8 * 3 * 2 * 3);
+  EXPECT_TRUE(answers == one_by_one);  // with the model that each row names
+  const std::vector<v1::UnitStatus> units = client_->Units(both);
+  EXPECT_EQ(units.front().model(), "pocket-llama");
+  EXPECT_EQ(units.back().model(), "qwen2-tiny");
+}
+
 TEST_P(ClusterTest, AKilledWorkersUnitIsComputedByAnother) {
   Start();
   const std::string sweep = Submit();

@@ -16,7 +16,18 @@
 namespace kvscope::cluster_test {
 namespace {
 
-const std::string kModelsDir = std::string(KVSCOPE_SOURCE_DIR) + "/models";
+// A folder with all models that the tests name: "pocket-llama", and "qwen2-tiny" with random
+// weights.
+std::string MakeModelsDir(const std::string& folder) {
+  const std::string source = KVSCOPE_SOURCE_DIR;
+  const std::string models = folder + "/models";
+  std::filesystem::create_directory(models);
+  std::filesystem::create_directory_symlink(source + "/models/pocket-llama",
+                                            models + "/pocket-llama");
+  std::filesystem::create_directory_symlink(source + "/tests/golden/models/qwen2-tiny",
+                                            models + "/qwen2-tiny");
+  return models;
+}
 
 class Embedded final : public Deployment {
  public:
@@ -24,7 +35,7 @@ class Embedded final : public Deployment {
       : folder_(MakeFolder()), workers_(options.workers) {
     rpc::SetLogLevel(rpc::LogLevel::kWarning);
     options_.store = folder_ + "/store.db";
-    options_.models_dir = kModelsDir;
+    options_.models_dir = MakeModelsDir(folder_);
     options_.threads_per_worker = 1;
     options_.lease = options.lease;
     options_.heartbeat = options.heartbeat;
@@ -69,7 +80,8 @@ class Embedded final : public Deployment {
 
 class Processes final : public Deployment {
  public:
-  explicit Processes(const DeploymentOptions& options) : folder_(MakeFolder()), options_(options) {
+  explicit Processes(const DeploymentOptions& options)
+      : folder_(MakeFolder()), models_dir_(MakeModelsDir(folder_)), options_(options) {
     const std::string port_file = folder_ + "/metrics.port";
     metrics_ = std::make_unique<Process>(
         "kvscope-metrics",
@@ -97,7 +109,7 @@ class Processes final : public Deployment {
     workers_.push_back(std::make_unique<Process>(
         "kvscope-inference",
         std::vector<std::string>{"--orchestrator", address_, "--metrics", metrics_address_,
-                                 "--models-dir", kModelsDir, "--threads", "1", "--device", "cpu",
+                                 "--models-dir", models_dir_, "--threads", "1", "--device", "cpu",
                                  "--drain-timeout", "1"},
         absl::StrCat(folder_, "/worker-", workers_.size(), ".log")));
   }
@@ -123,7 +135,7 @@ class Processes final : public Deployment {
         "kvscope-orchestrator",
         std::vector<std::string>{
             "--listen", listen, "--port-file", port_file, "--store", folder_ + "/store.db",
-            "--models-dir", kModelsDir, "--metrics", metrics_address_, "--drain-timeout", "2",
+            "--models-dir", models_dir_, "--metrics", metrics_address_, "--drain-timeout", "2",
             "--lease", Seconds(options_.lease), "--heartbeat", Seconds(options_.heartbeat)},
         folder_ + "/orchestrator.log");
     address_ = absl::StrCat("127.0.0.1:", WaitForPort(port_file, *orchestrator_));
@@ -138,6 +150,7 @@ class Processes final : public Deployment {
   }
 
   const std::string folder_;
+  const std::string models_dir_;
   const DeploymentOptions options_;
   std::string metrics_address_;
   std::string address_;

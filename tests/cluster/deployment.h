@@ -34,7 +34,8 @@ struct DeploymentOptions {
   absl::Duration heartbeat = absl::Milliseconds(200);
 };
 
-// Everything it makes on disk lies in a folder of its own, which goes with it.
+// Everything it makes on disk lies in a folder of its own, which goes with it. Its models are
+// "pocket-llama" and "qwen2-tiny", which has random weights.
 std::unique_ptr<Deployment> Deploy(Kind kind, const DeploymentOptions& options);
 
 }  // namespace kvscope::cluster_test

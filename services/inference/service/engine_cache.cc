@@ -38,6 +38,17 @@ std::string Fingerprint(const std::string& directory) {
   return print;
 }
 
+uint64_t WeightBytes(const std::string& directory) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code no_file;
+    const uintmax_t size = it->file_size(no_file);
+    if (!no_file && it->path().extension() == ".safetensors") bytes += size;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> EngineCache::Resolve(const std::string& field,
@@ -78,7 +89,10 @@ absl::StatusOr<std::shared_ptr<const Engine>> EngineCache::Open(const std::strin
     open_.splice(open_.begin(), open_, found);
     return found->engine;
   }
-  while (open_.size() >= kMaxOpen) open_.pop_back();  // first, so that memory holds no third
+  const uint64_t weight_bytes = WeightBytes(directory);
+  // First, so that memory holds no third, and no second large one.
+  while (open_.size() >= kMaxOpen) open_.pop_back();
+  if (!open_.empty() && open_.front().weight_bytes + weight_bytes > max_pair_bytes_) open_.clear();
   const auto begin = std::chrono::steady_clock::now();
   KVSCOPE_ASSIGN_OR_RETURN(std::shared_ptr<const Engine> engine, Engine::Load(directory, resolved));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
@@ -87,7 +101,7 @@ absl::StatusOr<std::shared_ptr<const Engine>> EngineCache::Open(const std::strin
             {"device", engine->info().device},
             {"dtype", engine->info().dtype},
             {"seconds", absl::StrCat(seconds.count())}});
-  open_.push_front({key, engine});
+  open_.push_front({key, weight_bytes, engine});
   return engine;
 }
 

@@ -3,11 +3,23 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "services/inference/presses/apply.h"
 #include "services/inference/service/conversions.h"
 #include "services/status_macros.h"
 
 namespace kvscope::inference {
+namespace {
+
+// Adds a passage's contexts to what is replied of a model: `first` of the first regime, the
+// `longest` of any.
+template <typename Reply>  // v1::CheckReply, v1::ModelCheck
+void Count(int first, int longest, Reply& reply) {
+  reply.set_context_tokens_total(reply.context_tokens_total() + first);
+  reply.set_context_tokens_max(std::max(reply.context_tokens_max(), longest));
+}
+
+}  // namespace
 
 void SweepCheck::Take(const v1::CheckPart& part, const Cancellation& cancellation) {
   complete_ = part.last_part();
@@ -34,34 +46,71 @@ absl::Status SweepCheck::Open(const v1::SweepSpec& spec) {
     grids_.push_back(std::move(grid));
   }
   if (grids_.empty()) return absl::InvalidArgumentError("regimes: there is none");
-  EngineOptions options = ToEngineOptions(spec.device(), spec.dtype(), spec.scoring());
-  if (options.device == "auto") options.device = device_;
-  KVSCOPE_ASSIGN_OR_RETURN(engine_, cache_.Open(spec.model(), options));
-  *reply_.mutable_model() = ToModelInfo(engine_->info(), spec.model());
   for (const Press& press : grids_.front().presses) reply_.add_presses(press.expression);
+  KVSCOPE_RETURN_IF_ERROR(InModel(0, OpenModel(0, spec.model())));
+  for (const std::string& model : spec.more_models()) {
+    KVSCOPE_RETURN_IF_ERROR(InModel(engines_.size(), OpenModel(engines_.size(), model)));
+  }
   return absl::OkStatus();
 }
 
-absl::Status SweepCheck::CheckPassage(const v1::Passage& passage) {
-  const Passage plain = ToPassage(passage);
-  int longest = 0;
-  for (size_t g = 0; g < grids_.size(); ++g) {
-    const absl::StatusOr<int> tokens = CountTokens(grids_[g], plain);
-    if (!tokens.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("data set \"", passage.dataset(),
-                                                     "\", passage \"", passage.passage_id(),
-                                                     "\": ", tokens.status().message()));
-    }
-    longest = std::max(longest, *tokens);
-    if (g == 0) reply_.set_context_tokens_total(reply_.context_tokens_total() + *tokens);
+absl::Status SweepCheck::OpenModel(size_t ordinal, const std::string& name) {
+  EngineOptions options = ToEngineOptions(spec_.device(), spec_.dtype(), spec_.scoring());
+  if (options.device == "auto") options.device = device_;
+  KVSCOPE_ASSIGN_OR_RETURN(std::shared_ptr<const Engine> engine, cache_.Open(name, options));
+  v1::ModelInfo& info =
+      ordinal == 0 ? *reply_.mutable_model() : *reply_.add_more_models()->mutable_model();
+  info = ToModelInfo(engine->info(), name);
+  if (spec_.more_models_size() > 0) {  // what measures passages is kept, not all their weights
+    options.scoring_tokenizer.clear();
+    const std::string directory = engine->info().model_dir;
+    engine.reset();
+    KVSCOPE_ASSIGN_OR_RETURN(engine, Engine::Load(directory, options, /*info_only=*/true));
   }
-  reply_.set_context_tokens_max(std::max(reply_.context_tokens_max(), longest));
-  return CheckHeatmap(passage, longest);
+  engines_.push_back(std::move(engine));
+  return absl::OkStatus();
+}
+
+// Says which of several models it is.
+absl::Status SweepCheck::InModel(size_t ordinal, const absl::Status& status) const {
+  if (status.ok() || spec_.more_models_size() == 0) return status;
+  absl::string_view message = status.message();
+  absl::ConsumePrefix(&message, "model: ");
+  return absl::Status(status.code(), absl::StrCat("model[", ordinal, "]: ", message));
+}
+
+absl::Status SweepCheck::CheckPassage(const v1::Passage& passage) {
+  while (dataset_ < spec_.datasets_size() &&
+         passage_in_dataset_ >= spec_.datasets(dataset_).passage_count()) {
+    ++dataset_;
+    passage_in_dataset_ = 0;
+  }
+  const bool heatmap = passage_in_dataset_++ < spec_.capture().heatmap_passages();
+  const Passage plain = ToPassage(passage);
+  for (size_t m = 0; m < engines_.size(); ++m) {
+    int longest = 0, first = 0;
+    for (size_t g = 0; g < grids_.size(); ++g) {
+      const absl::StatusOr<int> tokens = CountTokens(*engines_[m], grids_[g], plain);
+      if (!tokens.ok()) {
+        return InModel(m, absl::InvalidArgumentError(absl::StrCat(
+                              "data set \"", passage.dataset(), "\", passage \"",
+                              passage.passage_id(), "\": ", tokens.status().message())));
+      }
+      longest = std::max(longest, *tokens);
+      if (g == 0) first = *tokens;
+    }
+    m == 0 ? Count(first, longest, reply_)
+           : Count(first, longest, *reply_.mutable_more_models(static_cast<int>(m) - 1));
+    if (!heatmap) continue;
+    KVSCOPE_RETURN_IF_ERROR(InModel(m, CheckHeatmap(engines_[m]->info(), passage, longest)));
+  }
+  return absl::OkStatus();
 }
 
 // Of the longest context, which every press must be able to compress.
-absl::StatusOr<int> SweepCheck::CountTokens(const Grid& grid, const Passage& passage) {
-  KVSCOPE_ASSIGN_OR_RETURN(const PassageSize size, MeasurePassage(*engine_, grid, passage));
+absl::StatusOr<int> SweepCheck::CountTokens(const Engine& engine, const Grid& grid,
+                                            const Passage& passage) {
+  KVSCOPE_ASSIGN_OR_RETURN(const PassageSize size, MeasurePassage(engine, grid, passage));
   const bool compresses =
       std::any_of(grid.ratios.begin(), grid.ratios.end(), [](double ratio) { return ratio > 0; });
   if (!compresses) return size.context_tokens;
@@ -72,14 +121,8 @@ absl::StatusOr<int> SweepCheck::CountTokens(const Grid& grid, const Passage& pas
 }
 
 // A keep set that is too large to store is told now and not after hours.
-absl::Status SweepCheck::CheckHeatmap(const v1::Passage& passage, int tokens) {
-  while (dataset_ < spec_.datasets_size() &&
-         passage_in_dataset_ >= spec_.datasets(dataset_).passage_count()) {
-    ++dataset_;
-    passage_in_dataset_ = 0;
-  }
-  if (passage_in_dataset_++ >= spec_.capture().heatmap_passages()) return absl::OkStatus();
-  const EngineInfo& info = engine_->info();
+absl::Status SweepCheck::CheckHeatmap(const EngineInfo& info, const v1::Passage& passage,
+                                      int tokens) {
   const int64_t bytes = int64_t{info.layers} * info.kv_heads * ((tokens + 7) / 8) +
                         static_cast<int64_t>(passage.context().size()) + int64_t{tokens} * 8;
   if (bytes <= kMaxHeatmapBytes) return absl::OkStatus();

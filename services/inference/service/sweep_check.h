@@ -1,4 +1,4 @@
-// SweepCheck: can a sweep run here? Opens the model, reads the presses, counts every context.
+// SweepCheck: can a sweep run here? Opens its models, reads the presses, counts every context.
 #pragma once
 
 #include <memory>
@@ -29,17 +29,19 @@ class SweepCheck {
 
  private:
   absl::Status Open(const v1::SweepSpec& spec);
+  absl::Status OpenModel(size_t ordinal, const std::string& name);
   absl::Status CheckPassage(const v1::Passage& passage);
-  absl::StatusOr<int> CountTokens(const Grid& grid, const Passage& passage);
-  absl::Status CheckHeatmap(const v1::Passage& passage, int tokens);
+  absl::StatusOr<int> CountTokens(const Engine& engine, const Grid& grid, const Passage& passage);
+  absl::Status CheckHeatmap(const EngineInfo& info, const v1::Passage& passage, int tokens);
+  absl::Status InModel(size_t ordinal, const absl::Status& status) const;
 
   EngineCache& cache_;
   const std::string device_;
   bool started_ = false;
   bool complete_ = false;
   v1::CheckReply reply_;
-  std::shared_ptr<const Engine> engine_;
-  std::vector<Grid> grids_;  // one a regime
+  std::vector<std::shared_ptr<const Engine>> engines_;  // one a model; of several, without weights
+  std::vector<Grid> grids_;                             // one a regime
   v1::SweepSpec spec_;
   int dataset_ = 0;  // of spec_.datasets, that the next passage belongs to
   int64_t passage_in_dataset_ = 0;

@@ -13,13 +13,15 @@
 
 namespace kvscope::orchestrator {
 
-// Units come in the order data set, regime, passage. Memory: one page of passages and one step's
-// units, whatever the sweep's size. The sweep stays in state checking until the last step.
+// Units come in the order model, data set, regime, passage: a worker changes models as seldom as
+// can be. Memory: one page of passages and one step's units, whatever the sweep's size. The sweep
+// stays in state checking until the last step.
 class Planner {
  public:
-  // `model`: bytes that the store keeps with the sweep.
-  static absl::StatusOr<Planner> Begin(Store& store, const SweepRecord& sweep, SweepPlan plan,
-                                       const std::string& model);
+  // `plans`: one a model, at least one; they run on one device, by one code version. `check`: bytes
+  // that the store keeps with the sweep.
+  static absl::StatusOr<Planner> Begin(Store& store, const SweepRecord& sweep,
+                                       std::vector<SweepPlan> plans, const std::string& check);
 
   // Cuts some more; true when the plan is complete and the sweep runs (or has succeeded, if every
   // unit was done before). FailedPrecondition: the sweep was cancelled meanwhile.
@@ -28,18 +30,21 @@ class Planner {
   const std::string& sweep_id() const { return sweep_id_; }
 
  private:
-  Planner(Store& store, std::string sweep_id, SweepPlan plan, std::vector<StoredDataset> datasets,
-          int64_t passages);
+  Planner(Store& store, std::string sweep_id, std::vector<SweepPlan> plans,
+          std::vector<StoredDataset> datasets);
   void Take(const StoredPassage& passage);
   void CloseUnit();
-  void NextSlice();  // the next regime, or data set
+  void NextSlice();  // the next regime, or data set, or model
+  void BeginModel();
+  bool done() const { return model_ == plans_.size() || datasets_.empty(); }
 
   Store* store_;
   std::string sweep_id_;
-  SweepPlan plan_;
+  std::vector<SweepPlan> plans_;
   std::vector<StoredDataset> datasets_;
-  UnitSize size_;
+  std::optional<UnitSize> size_;  // of the model
 
+  size_t model_ = 0;
   size_t dataset_ = 0;
   size_t regime_ = 0;
   int64_t next_passage_ = 0;

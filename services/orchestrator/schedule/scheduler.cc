@@ -61,12 +61,12 @@ absl::Status Scheduler::RefuseCheck(int64_t session, const std::string& sweep_id
   return status;
 }
 
-absl::Status Scheduler::AcceptCheck(int64_t session, const std::string& sweep_id, SweepPlan plan,
-                                    const std::string& model) {
+absl::Status Scheduler::AcceptCheck(int64_t session, const std::string& sweep_id,
+                                    std::vector<SweepPlan> plans, const std::string& check) {
   if (!Checks(session, sweep_id)) return absl::OkStatus();
   checks_.erase(sweep_id);
   KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, store_.FindSweep(sweep_id));
-  KVSCOPE_ASSIGN_OR_RETURN(Planner planner, Planner::Begin(store_, sweep, std::move(plan), model));
+  KVSCOPE_ASSIGN_OR_RETURN(Planner planner, Planner::Begin(store_, sweep, std::move(plans), check));
   planners_.push_back(std::move(planner));
   return absl::OkStatus();
 }

@@ -61,10 +61,11 @@ class Scheduler {
   // --- Checks. The oldest sweep that waits for a check and that the worker can make.
   absl::StatusOr<std::optional<SweepRecord>> TakeCheck(const WorkerId& worker);
   // The check's end. Stale replies (another sweep or session) change nothing. RefuseCheck ends the
-  // sweep with `error`; AcceptCheck starts its plan, which PlanSome carries on.
+  // sweep with `error`; AcceptCheck starts its plan (see Planner::Begin), which PlanSome carries
+  // on.
   absl::Status RefuseCheck(int64_t session, const std::string& sweep_id, const std::string& error);
-  absl::Status AcceptCheck(int64_t session, const std::string& sweep_id, SweepPlan plan,
-                           const std::string& model);
+  absl::Status AcceptCheck(int64_t session, const std::string& sweep_id,
+                           std::vector<SweepPlan> plans, const std::string& check);
   bool planning() const { return !planners_.empty(); }
   // Some more units of the oldest plan. True: a sweep started to run.
   absl::StatusOr<bool> PlanSome();

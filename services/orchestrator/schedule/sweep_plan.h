@@ -1,4 +1,5 @@
-// SweepPlan: what of a checked sweep decides its units: how they are cut and what they are called.
+// SweepPlan: what of a checked sweep decides the units of one of its models: how they are cut and
+// what they are called.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,8 @@ namespace kvscope::orchestrator {
 //   kUnitFlops of estimated arithmetic (10 s at 100 GFLOP/s, what two CPU cores sustain),
 //   kUnitStreams streams (about 4 MB of results),
 //   kUnitBytes of passages (a lease is one message of at most 1 MiB), or
-//   a kMinUnits-th of all the sweep's passages, so that several workers can share a small sweep;
+//   a kMinUnits-th of all the sweep's passages, so that several workers can share a small sweep (of
+//     each model by itself, so that a sweep of one model has the same units);
 // but at least one passage. Estimated: a token costs 2 operations a parameter, and 4 a
 // (layer, query head, dimension) for every position it attends to.
 inline constexpr double kUnitFlops = 1e12;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/orchestrator/datasets/passage_json.h"
+#include "services/orchestrator/service/sweep_models.h"
 
 namespace kvscope::orchestrator {
 namespace {
@@ -115,6 +116,19 @@ HeatmapRow FromProto(const v1::Heatmap& proto) {
   return row;
 }
 
+void AddModel(const v1::ModelInfo& model, SweepPlan& plan) {
+  plan.scoring_tokenizer_digest = model.scoring_tokenizer_digest();
+  plan.weights_digest = model.weights_digest();
+  plan.tokenizer_digest = model.tokenizer_digest();
+  plan.device = model.device();
+  plan.dtype = model.dtype();
+  plan.code_version = model.code_version();
+  plan.parameter_count = model.parameter_count();
+  plan.layers = model.layers();
+  plan.q_heads = model.q_heads();
+  plan.head_dim = model.head_dim();
+}
+
 }  // namespace
 
 absl::StatusOr<SweepProtos> ReadProtos(const SweepRecord& sweep) {
@@ -217,8 +231,8 @@ v1::Dataset ToProto(const StoredDataset& dataset) {
   return proto;
 }
 
-SweepPlan ToPlan(const v1::SweepSpec& spec, const v1::CheckReply& check) {
-  SweepPlan plan;
+std::vector<SweepPlan> ToPlans(const v1::SweepSpec& spec, const v1::CheckReply& check) {
+  SweepPlan plan;  // what all models have in common
   for (const int regime : spec.regimes()) {
     plan.regimes.push_back(RegimeText(static_cast<v1::Regime>(regime)));
   }
@@ -233,35 +247,31 @@ SweepPlan ToPlan(const v1::SweepSpec& spec, const v1::CheckReply& check) {
   if (prompt.has_answer_prefix()) plan.prompt.answer_prefix = prompt.answer_prefix();
   plan.capture_consensus = spec.capture().consensus();
   plan.heatmap_passages = spec.capture().heatmap_passages();
-  plan.scoring_tokenizer_digest = check.model().scoring_tokenizer_digest();
   plan.correct_min_f1 = spec.scoring().correct_min_f1();
   plan.partial_above_f1 = spec.scoring().partial_above_f1();
   plan.abstentions.assign(spec.scoring().abstentions().begin(), spec.scoring().abstentions().end());
   std::sort(plan.abstentions.begin(), plan.abstentions.end());
   plan.seed = spec.seed();
-  plan.weights_digest = check.model().weights_digest();
-  plan.tokenizer_digest = check.model().tokenizer_digest();
-  plan.device = check.model().device();
-  plan.dtype = check.model().dtype();
-  plan.code_version = check.model().code_version();
-  plan.parameter_count = check.model().parameter_count();
-  plan.layers = check.model().layers();
-  plan.q_heads = check.model().q_heads();
-  plan.head_dim = check.model().head_dim();
-  plan.context_tokens_total = check.context_tokens_total();
-  return plan;
+  std::vector<SweepPlan> plans;
+  for (int i = 0; i < ModelCount(spec); ++i) {
+    AddModel(InfoOf(check, i), plan);
+    plan.context_tokens_total = ContextTokensTotal(check, i);
+    plans.push_back(plan);
+  }
+  return plans;
 }
 
 v1::Unit ToUnit(const LeasedUnit& unit, const SweepProtos& protos) {
   const v1::SweepSpec& spec = protos.spec;
+  const v1::ModelInfo& model = InfoOf(protos.check, unit.model_ordinal);
   v1::Unit proto;
   proto.set_key(unit.key);
-  proto.set_model(spec.model());
-  proto.set_weights_digest(protos.check.model().weights_digest());
-  proto.set_tokenizer_digest(protos.check.model().tokenizer_digest());
-  proto.set_scoring_tokenizer_digest(protos.check.model().scoring_tokenizer_digest());
-  proto.set_device(protos.check.model().device());
-  proto.set_dtype(protos.check.model().dtype());
+  proto.set_model(ModelAt(spec, unit.model_ordinal));
+  proto.set_weights_digest(model.weights_digest());
+  proto.set_tokenizer_digest(model.tokenizer_digest());
+  proto.set_scoring_tokenizer_digest(model.scoring_tokenizer_digest());
+  proto.set_device(model.device());
+  proto.set_dtype(model.dtype());
   proto.set_regime(RegimeOfText(unit.regime));
   *proto.mutable_presses() = protos.check.presses();
   *proto.mutable_ratios() = spec.ratios();
@@ -295,16 +305,20 @@ v1::Sweep ToProto(const SweepRecord& sweep, const SweepProtos& protos) {
   progress->set_streams_total(sweep.streams_total);
   progress->set_streams_done(sweep.streams_done);
   if (protos.check.has_model()) *proto.mutable_model() = protos.check.model();
+  for (const v1::ModelCheck& check : protos.check.more_models()) {
+    *proto.add_more_models() = check.model();
+  }
   SetTime(sweep.create_time_ms, *proto.mutable_create_time());
   if (sweep.end_time_ms != 0) SetTime(sweep.end_time_ms, *proto.mutable_end_time());
   return proto;
 }
 
-v1::UnitStatus ToProto(const UnitRecord& unit, const v1::SweepSpec& spec) {
+v1::UnitStatus ToProto(const UnitRecord& unit, const SweepProtos& protos) {
   v1::UnitStatus proto;
   proto.set_key(unit.key);
   proto.set_state(static_cast<v1::UnitStatus::State>(unit.state));  // the numbers are the same
-  proto.set_dataset(DatasetName(spec, unit.dataset_ordinal));
+  proto.set_model(ModelName(protos, unit.model_ordinal));
+  proto.set_dataset(DatasetName(protos.spec, unit.dataset_ordinal));
   proto.set_regime(RegimeOfText(unit.regime));
   proto.set_first_passage(unit.first_passage);
   proto.set_passage_count(unit.passage_count);
@@ -319,8 +333,7 @@ void Fill(const StoredAnswer& stored, const std::string& sweep_id, const SweepPr
   const AnswerRow& answer = stored.answer;
   const CellRow& cell = stored.cell;
   row.set_sweep_id(sweep_id);
-  row.set_model(protos.check.model().name().empty() ? protos.spec.model()
-                                                    : protos.check.model().name());
+  row.set_model(ModelName(protos, stored.slice.model_ordinal));
   row.set_dataset(DatasetName(protos.spec, stored.slice.dataset_ordinal));
   row.set_regime(RegimeOfText(stored.slice.regime));
   row.set_press(PressName(protos.spec, answer.place.press));
@@ -343,10 +356,12 @@ void Fill(const StoredAnswer& stored, const std::string& sweep_id, const SweepPr
   row.set_context_tokens(cell.context_tokens);
 }
 
-v1::HeatmapRow ToProto(StoredHeatmap stored, const v1::SweepSpec& spec,
+v1::HeatmapRow ToProto(StoredHeatmap stored, const SweepProtos& protos,
                        const std::string& passage_id) {
+  const v1::SweepSpec& spec = protos.spec;
   HeatmapRow& heatmap = stored.heatmap;
   v1::HeatmapRow row;
+  row.set_model(ModelName(protos, stored.slice.model_ordinal));
   row.set_dataset(DatasetName(spec, stored.slice.dataset_ordinal));
   row.set_regime(RegimeOfText(stored.slice.regime));
   row.set_press(PressName(spec, heatmap.place.press));

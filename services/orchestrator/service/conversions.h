@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "kvscope/v1/orchestrator.pb.h"
@@ -32,17 +33,18 @@ v1::Question ToProto(const Question& question);
 absl::StatusOr<Passage> ReadPassage(const StoredPassage& passage);
 
 v1::Dataset ToProto(const StoredDataset& dataset);
-SweepPlan ToPlan(const v1::SweepSpec& spec, const v1::CheckReply& check);
+// One a model, in the sweep's order.
+std::vector<SweepPlan> ToPlans(const v1::SweepSpec& spec, const v1::CheckReply& check);
 v1::Unit ToUnit(const LeasedUnit& unit, const SweepProtos& protos);  // without passages
 void Append(const v1::ResultChunk& chunk, UnitResult& result);
 
 // Without what only the scheduler knows: streams of running units and workers.
 v1::Sweep ToProto(const SweepRecord& sweep, const SweepProtos& protos);
-v1::UnitStatus ToProto(const UnitRecord& unit, const v1::SweepSpec& spec);
+v1::UnitStatus ToProto(const UnitRecord& unit, const SweepProtos& protos);
 // `row`: empty; the memory that it keeps is used again.
 void Fill(const StoredAnswer& stored, const std::string& sweep_id, const SweepProtos& protos,
           const v1::Passage& passage, v1::AnswerRow& row);
-v1::HeatmapRow ToProto(StoredHeatmap stored, const v1::SweepSpec& spec,
+v1::HeatmapRow ToProto(StoredHeatmap stored, const SweepProtos& protos,
                        const std::string& passage_id);
 void FillMeans(const CellSummary& summary, v1::Cell& cell);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/orchestrator/service/sweep_models.h"
 #include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
 
@@ -171,6 +172,7 @@ absl::Status Desk::TakeCheckReply(int64_t id, const v1::CheckReply& reply) {
     error = absl::StrCat("the check answered for ", reply.presses_size(), " presses of ",
                          spec.presses_size());
   }
+  if (error.empty()) error = Text(CheckModels(spec, reply));
   for (int i = 0; i < reply.presses_size() && error.empty(); ++i) {
     for (int j = 0; j < i; ++j) {
       if (reply.presses(i) != reply.presses(j)) continue;
@@ -182,7 +184,7 @@ absl::Status Desk::TakeCheckReply(int64_t id, const v1::CheckReply& reply) {
   if (!error.empty()) {
     Report("check", scheduler_.RefuseCheck(id, sweep_id, error));
   } else {
-    Report("check", scheduler_.AcceptCheck(id, sweep_id, ToPlan(spec, reply), Serialize(reply)));
+    Report("check", scheduler_.AcceptCheck(id, sweep_id, ToPlans(spec, reply), Serialize(reply)));
     PlanOn();
   }
   Dispatch();

@@ -63,7 +63,7 @@ class RowReader {
                              store_.ReadHeatmap(record_->row, heatmaps_after_));
     if (!stored) return false;
     KVSCOPE_RETURN_IF_ERROR(ReadPassageOf(stored->slice, stored->heatmap.place.passage));
-    row = ToProto(*std::move(stored), protos_.spec, passage_.passage_id());
+    row = ToProto(*std::move(stored), protos_, passage_.passage_id());
     return true;
   }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/orchestrator/service/sweep_models.h"
 #include "services/orchestrator/service/validate.h"
 #include "services/status_macros.h"
 
@@ -72,34 +73,48 @@ v1::Cell::State StateOf(const SliceCounts& counts, bool cancelled) {
   return begun && !cancelled ? v1::Cell::RUNNING : v1::Cell::PENDING;
 }
 
-// Where a page of cells stands: points (press, ratio) of one data set in one regime.
+// Where a page of cells stands: points (press, ratio) of one model on one data set in one regime.
 struct PagePart {
+  int model = 0;
   int dataset = 0;
   v1::Regime regime = v1::REGIME_UNSPECIFIED;
   PointRange points;
+
+  GridSlice slice() const {
+    return {.model_ordinal = model, .dataset_ordinal = dataset, .regime = RegimeText(regime)};
+  }
 };
+
+// The slices of a sweep are in the order model, data set, regime.
+PagePart PartOf(const v1::SweepSpec& spec, int64_t slice) {
+  const int64_t of_model = int64_t{spec.datasets_size()} * spec.regimes_size();
+  return {.model = static_cast<int>(slice / of_model),
+          .dataset = static_cast<int>(slice % of_model / spec.regimes_size()),
+          .regime = spec.regimes(static_cast<int>(slice % spec.regimes_size())),
+          .points = {}};
+}
 
 absl::StatusOr<std::vector<CellSummary>> ReadSummaries(Desk& desk, const SweepRecord& sweep,
                                                        const PagePart& part,
                                                        const std::vector<Tag>& tags) {
-  const std::string regime = RegimeText(part.regime);
-  if (tags.empty()) return desk.store().SummarizeCells(sweep.row, part.dataset, regime);
-  return desk.store().SummarizeTags(sweep.row, part.dataset, regime, tags, part.points);
+  if (tags.empty()) return desk.store().SummarizeCells(sweep.row, part.slice());
+  return desk.store().SummarizeTags(sweep.row, part.slice(), tags, part.points);
 }
 
 // The cells of each of the part's points, in order: one a point, those without answers too; with
 // tags, one a group of answers.
 absl::StatusOr<std::vector<std::vector<v1::Cell>>> ReadCells(Desk& desk, const SweepRecord& sweep,
-                                                             const v1::SweepSpec& spec,
+                                                             const SweepProtos& protos,
                                                              const PagePart& part,
                                                              const std::vector<Tag>& tags) {
-  KVSCOPE_ASSIGN_OR_RETURN(
-      const SliceCounts counts,
-      desk.store().CountUnits(sweep.row, part.dataset, RegimeText(part.regime)));
+  const v1::SweepSpec& spec = protos.spec;
+  KVSCOPE_ASSIGN_OR_RETURN(const SliceCounts counts,
+                           desk.store().CountUnits(sweep.row, part.slice()));
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<CellSummary> summaries,
                            ReadSummaries(desk, sweep, part, tags));
   v1::Cell blank;
   blank.set_state(StateOf(counts, Ended(sweep.state)));
+  blank.set_model(ModelName(protos, part.model));
   blank.set_dataset(spec.datasets(part.dataset).name());
   blank.set_regime(part.regime);
   const auto at = [&](int64_t point) {
@@ -214,18 +229,16 @@ absl::Status ListCells(Desk& desk, const v1::ListCellsRequest& request,
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Tag> tags, ValidateTags(request));
   const v1::SweepSpec& spec = protos.spec;
   const int64_t points = int64_t{spec.presses_size()} * spec.ratios_size();
-  const int64_t total = points * spec.datasets_size() * spec.regimes_size();
+  const int64_t total = points * ModelCount(spec) * spec.datasets_size() * spec.regimes_size();
   const int64_t end = std::min(total, next + size);  // a point may have several cells, with tags
   size_t bytes = 0;
   while (next < end && bytes <= kPageBytes) {
-    const int64_t slice = next / points;
-    const int64_t before = slice * points;
-    const PagePart part = {.dataset = static_cast<int>(slice / spec.regimes_size()),
-                           .regime = spec.regimes(static_cast<int>(slice % spec.regimes_size())),
-                           .points = {.ratio_count = spec.ratios_size(),
-                                      .first = next - before,
-                                      .end = std::min(points, end - before)}};
-    KVSCOPE_ASSIGN_OR_RETURN(auto cells, ReadCells(desk, sweep, spec, part, tags));
+    const int64_t before = next / points * points;
+    PagePart part = PartOf(spec, next / points);
+    part.points = {.ratio_count = spec.ratios_size(),
+                   .first = next - before,
+                   .end = std::min(points, end - before)};
+    KVSCOPE_ASSIGN_OR_RETURN(auto cells, ReadCells(desk, sweep, protos, part, tags));
     for (std::vector<v1::Cell>& of_point : cells) {
       if (bytes > kPageBytes) break;
       for (v1::Cell& cell : of_point) {
@@ -253,7 +266,7 @@ absl::Status ListUnits(Desk& desk, const v1::ListUnitsRequest& request,
       response.set_next_page_token(absl::StrCat(unit.seq));
       break;
     }
-    *response.add_units() = ToProto(unit, protos.spec);
+    *response.add_units() = ToProto(unit, protos);
     bytes += response.units().rbegin()->ByteSizeLong();
   }
   return absl::OkStatus();

@@ -95,12 +95,31 @@ absl::Status ValidateRegimes(const v1::SweepSpec& spec) {
   return absl::OkStatus();
 }
 
-absl::Status ValidateTexts(const v1::SweepSpec& spec) {
+absl::Status ValidateModels(const v1::SweepSpec& spec) {
   if (spec.model().empty()) return Invalid("spec.model: is missing");
+  if (spec.more_models_size() >= kMaxListed) {
+    return Invalid("spec.more_models: has ", spec.more_models_size(),
+                   " entries, allowed are at most ", kMaxListed - 1);
+  }
+  std::set<std::string_view> seen = {spec.model()};
+  for (int i = 0; i < spec.more_models_size(); ++i) {
+    const std::string& model = spec.more_models(i);
+    if (model.empty()) return Invalid("spec.more_models[", i, "]: is empty");
+    if (!seen.insert(model).second) {
+      return Invalid("spec.more_models[", i, "]: \"", model, "\" is there twice");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateTexts(const v1::SweepSpec& spec) {
   const v1::Prompt& prompt = spec.prompt();
-  for (const std::string* text :
-       {&spec.model(), &spec.scoring().tokenizer(), &prompt.instruction(), &prompt.aware_line(),
-        &prompt.question_prefix(), &prompt.question_suffix(), &prompt.answer_prefix()}) {
+  std::vector<const std::string*> texts = {
+      &spec.model(),          &spec.scoring().tokenizer(), &prompt.instruction(),
+      &prompt.aware_line(),   &prompt.question_prefix(),   &prompt.question_suffix(),
+      &prompt.answer_prefix()};
+  for (const std::string& model : spec.more_models()) texts.push_back(&model);
+  for (const std::string* text : texts) {
     if (text->size() > kMaxText) {
       return Invalid("spec: the text \"", absl::string_view(text->data(), 40), "...\" has ",
                      text->size(), " bytes, at most ", kMaxText, " are allowed");
@@ -146,6 +165,7 @@ absl::Status ValidateRequestId(const std::string& request_id) {
 absl::Status ValidateSpec(const v1::SweepSpec& spec) {
   KVSCOPE_RETURN_IF_ERROR(ValidateName(spec.name()));
   KVSCOPE_RETURN_IF_ERROR(ValidateTexts(spec));
+  KVSCOPE_RETURN_IF_ERROR(ValidateModels(spec));
   KVSCOPE_RETURN_IF_ERROR(
       ValidateChoice("device", spec.device(), {"auto", "cpu", "cuda", "reference"}));
   KVSCOPE_RETURN_IF_ERROR(ValidateChoice("dtype", spec.dtype(), {"auto", "float32", "bfloat16"}));

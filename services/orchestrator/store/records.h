@@ -80,6 +80,7 @@ struct PlannedUnit {
   int64_t first_passage = 0;
   int64_t passage_count = 0;
   int64_t streams = 0;
+  int model_ordinal = 0;  // in the sweep's list
 };
 
 struct LeasedUnit {
@@ -96,6 +97,7 @@ struct LeasedUnit {
   int press_count = 0;
   int ratio_count = 0;
   int attempt = 0;  // from 1
+  int model_ordinal = 0;
 };
 
 struct UnitRecord {
@@ -109,6 +111,7 @@ struct UnitRecord {
   int attempts = 0;
   std::string worker;
   std::string error;
+  int model_ordinal = 0;
 };
 
 // Where a result row belongs within its unit.
@@ -177,6 +180,7 @@ struct SliceInfo {
   int64_t dataset = 0;  // StoredDataset.id
   std::string regime;
   int64_t first_passage = 0;
+  int model_ordinal = 0;
 };
 
 struct StoredAnswer {
@@ -248,7 +252,14 @@ inline constexpr std::string_view kTagNames[] = {"direction", "answer_type", "qu
 inline constexpr std::string_view TagName(Tag tag) { return kTagNames[static_cast<size_t>(tag)]; }
 std::optional<Tag> TagOf(std::string_view name);
 
-// How many of a (data set, regime)'s units stand where.
+// One model on one data set in one regime; ordinals in the sweep's lists.
+struct GridSlice {
+  int model_ordinal = 0;
+  int dataset_ordinal = 0;
+  std::string regime;
+};
+
+// How many of a slice's units stand where.
 struct SliceCounts {
   int64_t pending = 0, leased = 0, done = 0, failed = 0;
 };

@@ -168,6 +168,9 @@ CREATE TABLE cell_sums (
   consensus_layer BLOB,          -- vector_sum: layer sums, then layer counts
   PRIMARY KEY (unit, press, ratio)) WITHOUT ROWID;
 )sql",
+    R"sql(
+ALTER TABLE sweep_units ADD COLUMN model_ordinal INTEGER NOT NULL DEFAULT 0;  -- in the sweep's list
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

@@ -110,18 +110,16 @@ class Store {
                                                         RowCursor& cursor);
   absl::StatusOr<std::optional<StoredHeatmap>> ReadHeatmap(int64_t sweep_row,
                                                            HeatmapCursor& cursor);
-  // Of one (data set, regime): only points that have answers, by press, then ratio.
-  absl::StatusOr<std::vector<CellSummary>> SummarizeCells(int64_t sweep_row, int dataset_ordinal,
-                                                          const std::string& regime);
+  // Only points that have answers, by press, then ratio.
+  absl::StatusOr<std::vector<CellSummary>> SummarizeCells(int64_t sweep_row,
+                                                          const GridSlice& slice);
   // The same, of some of its points, each parted by its questions' tags: by press, ratio, then the
   // tags' values. `consensus_layer` is left empty. Reads every answer of the slice, a unit at a
   // time. ResourceExhausted: too many different tags.
-  absl::StatusOr<std::vector<CellSummary>> SummarizeTags(int64_t sweep_row, int dataset_ordinal,
-                                                         const std::string& regime,
+  absl::StatusOr<std::vector<CellSummary>> SummarizeTags(int64_t sweep_row, const GridSlice& slice,
                                                          const std::vector<Tag>& tags,
                                                          const PointRange& points);
-  absl::StatusOr<SliceCounts> CountUnits(int64_t sweep_row, int dataset_ordinal,
-                                         const std::string& regime);
+  absl::StatusOr<SliceCounts> CountUnits(int64_t sweep_row, const GridSlice& slice);
 
   // For tests of a full disk: how many pages the file may have; 0 lifts the limit.
   absl::Status LimitPages(int64_t pages);

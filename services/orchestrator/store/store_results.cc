@@ -146,7 +146,8 @@ constexpr char kAnswers[] =
 // The first done unit of the sweep from `seq` on; 0 if there is none.
 absl::StatusOr<int64_t> NextDone(Database& db, int64_t sweep_row, int64_t seq, SliceInfo& slice) {
   Statement select = db.Prepare(
-      "SELECT su.unit, su.seq, su.dataset_ordinal, d.dataset, su.regime, su.first_passage"
+      "SELECT su.unit, su.seq, su.dataset_ordinal, d.dataset, su.regime, su.first_passage,"
+      " su.model_ordinal"
       " FROM sweep_units su JOIN units u ON u.id = su.unit JOIN sweep_datasets d"
       " ON d.sweep = su.sweep AND d.ordinal = su.dataset_ordinal"
       " WHERE su.sweep = ?1 AND su.seq >= ?2 AND u.state = 3 ORDER BY su.seq LIMIT 1");
@@ -156,7 +157,8 @@ absl::StatusOr<int64_t> NextDone(Database& db, int64_t sweep_row, int64_t seq, S
            .dataset_ordinal = static_cast<int>(select.Int(2)),
            .dataset = select.Int(3),
            .regime = select.Text(4),
-           .first_passage = select.Int(5)};
+           .first_passage = select.Int(5),
+           .model_ordinal = static_cast<int>(select.Int(6))};
   return select.Int(0);
 }
 
@@ -242,8 +244,7 @@ absl::StatusOr<std::optional<StoredHeatmap>> Store::ReadHeatmap(int64_t sweep_ro
 }
 
 absl::StatusOr<std::vector<CellSummary>> Store::SummarizeCells(int64_t sweep_row,
-                                                               int dataset_ordinal,
-                                                               const std::string& regime) {
+                                                               const GridSlice& slice) {
   absl::MutexLock lock(&read_mutex_);
   Statement select = reader_->Prepare(
       "SELECT k.press, k.ratio, sum(answers), sum(f1) / sum(f1_count),"
@@ -253,9 +254,10 @@ absl::StatusOr<std::vector<CellSummary>> Store::SummarizeCells(int64_t sweep_row
       " sum(evicted) / sum(evicted_count), sum(consensus) / sum(consensus_count),"
       " sum(agreement) / sum(agreement_count), sum(kept) / sum(kept_count), sum(ger_count),"
       " vector_sum_merge(consensus_layer) FROM sweep_units su JOIN units u ON u.id = su.unit"
-      " JOIN cell_sums k ON k.unit = su.unit WHERE su.sweep = ?1 AND su.dataset_ordinal = ?2"
-      " AND su.regime = ?3 AND u.state = 3 GROUP BY k.press, k.ratio ORDER BY k.press, k.ratio");
-  select.Bind(sweep_row, dataset_ordinal, regime);
+      " JOIN cell_sums k ON k.unit = su.unit WHERE su.sweep = ?1 AND su.model_ordinal = ?2"
+      " AND su.dataset_ordinal = ?3 AND su.regime = ?4 AND u.state = 3 GROUP BY k.press, k.ratio"
+      " ORDER BY k.press, k.ratio");
+  select.Bind(sweep_row, slice.model_ordinal, slice.dataset_ordinal, slice.regime);
   std::vector<CellSummary> cells;
   while (true) {
     KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
@@ -278,8 +280,7 @@ absl::StatusOr<std::vector<CellSummary>> Store::SummarizeCells(int64_t sweep_row
 }
 
 absl::StatusOr<std::vector<CellSummary>> Store::SummarizeTags(int64_t sweep_row,
-                                                              int dataset_ordinal,
-                                                              const std::string& regime,
+                                                              const GridSlice& slice,
                                                               const std::vector<Tag>& tags,
                                                               const PointRange& points) {
   TagSums sums(tags, points);
@@ -289,9 +290,10 @@ absl::StatusOr<std::vector<CellSummary>> Store::SummarizeTags(int64_t sweep_row,
         "SELECT su.unit, su.seq, d.dataset, su.first_passage, su.passage_count FROM sweep_units su"
         " JOIN units u ON u.id = su.unit JOIN sweep_datasets d ON d.sweep = su.sweep"
         " AND d.ordinal = su.dataset_ordinal WHERE su.sweep = ?1 AND su.seq > ?2"
-        " AND su.dataset_ordinal = ?3 AND su.regime = ?4 AND u.state = 3 ORDER BY su.seq LIMIT 1");
-    KVSCOPE_ASSIGN_OR_RETURN(const bool found,
-                             select.Bind(sweep_row, seq, dataset_ordinal, regime).Step());
+        " AND su.model_ordinal = ?3 AND su.dataset_ordinal = ?4 AND su.regime = ?5 AND u.state = 3"
+        " ORDER BY su.seq LIMIT 1");
+    select.Bind(sweep_row, seq, slice.model_ordinal, slice.dataset_ordinal, slice.regime);
+    KVSCOPE_ASSIGN_OR_RETURN(const bool found, select.Step());
     if (!found) return sums.Summaries();
     seq = select.Int(1);
     KVSCOPE_RETURN_IF_ERROR(

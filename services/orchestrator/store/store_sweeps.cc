@@ -170,9 +170,11 @@ absl::Status Store::AddUnits(const std::string& sweep_id, int64_t first_seq,
           db.Run("INSERT INTO units (key, streams) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
                  unit.key, unit.streams));
       KVSCOPE_RETURN_IF_ERROR(db.Run(
-          "INSERT INTO sweep_units SELECT ?1, ?2, id, ?4, ?5, ?6, ?7 FROM units WHERE key = ?3",
+          "INSERT INTO sweep_units (sweep, seq, unit, dataset_ordinal, regime, first_passage,"
+          " passage_count, model_ordinal) SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8 FROM units"
+          " WHERE key = ?3",
           row, seq++, unit.key, unit.dataset_ordinal, unit.regime, unit.first_passage,
-          unit.passage_count));
+          unit.passage_count, unit.model_ordinal));
     }
     return absl::OkStatus();
   });

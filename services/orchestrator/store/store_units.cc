@@ -51,7 +51,9 @@ absl::StatusOr<QueuedUnit> FirstFor(Database& db, const LeaseRequest& request,
 absl::StatusOr<LeasedUnit> NextLease(Database& db, const QueuedUnit& queued) {
   Statement select = db.Prepare(
       "SELECT u.key, u.token + 1, s.sweep_id, d.dataset, su.dataset_ordinal, su.regime,"
-      " su.first_passage, su.passage_count, u.streams, s.press_count, s.ratio_count, u.attempts + 1"
+      " su.first_passage, su.passage_count, u.streams, s.press_count, s.ratio_count, u.attempts + "
+      "1,"
+      " su.model_ordinal"
       " FROM sweep_units su JOIN units u ON u.id = su.unit JOIN sweeps s ON s.id = su.sweep"
       " JOIN sweep_datasets d ON d.sweep = su.sweep AND d.ordinal = su.dataset_ordinal"
       " WHERE u.id = ?1 AND su.sweep = ?2 AND su.seq = ?3");
@@ -70,7 +72,8 @@ absl::StatusOr<LeasedUnit> NextLease(Database& db, const QueuedUnit& queued) {
                     .streams = select.Int(8),
                     .press_count = static_cast<int>(select.Int(9)),
                     .ratio_count = static_cast<int>(select.Int(10)),
-                    .attempt = static_cast<int>(select.Int(11))};
+                    .attempt = static_cast<int>(select.Int(11)),
+                    .model_ordinal = static_cast<int>(select.Int(12))};
 }
 
 // The unit's row if it is leased with `token`; else 0.
@@ -133,7 +136,7 @@ absl::StatusOr<std::vector<UnitRecord>> Store::ListUnits(int64_t sweep_row, int6
   absl::MutexLock lock(&read_mutex_);
   Statement select = reader_->Prepare(
       "SELECT su.seq, u.key, u.state, su.dataset_ordinal, su.regime, su.first_passage,"
-      " su.passage_count, u.attempts, u.worker, u.error FROM sweep_units su"
+      " su.passage_count, u.attempts, u.worker, u.error, su.model_ordinal FROM sweep_units su"
       " JOIN units u ON u.id = su.unit WHERE su.sweep = ?1 AND su.seq > ?2 ORDER BY su.seq"
       " LIMIT ?3");
   select.Bind(sweep_row, after_seq, limit);
@@ -150,17 +153,18 @@ absl::StatusOr<std::vector<UnitRecord>> Store::ListUnits(int64_t sweep_row, int6
                      .passage_count = select.Int(6),
                      .attempts = static_cast<int>(select.Int(7)),
                      .worker = select.Text(8),
-                     .error = select.Text(9)});
+                     .error = select.Text(9),
+                     .model_ordinal = static_cast<int>(select.Int(10))});
   }
 }
 
-absl::StatusOr<SliceCounts> Store::CountUnits(int64_t sweep_row, int dataset_ordinal,
-                                              const std::string& regime) {
+absl::StatusOr<SliceCounts> Store::CountUnits(int64_t sweep_row, const GridSlice& slice) {
   absl::MutexLock lock(&read_mutex_);
   Statement select = reader_->Prepare(
       "SELECT u.state, count(*) FROM sweep_units su JOIN units u ON u.id = su.unit"
-      " WHERE su.sweep = ?1 AND su.dataset_ordinal = ?2 AND su.regime = ?3 GROUP BY u.state");
-  select.Bind(sweep_row, dataset_ordinal, regime);
+      " WHERE su.sweep = ?1 AND su.model_ordinal = ?2 AND su.dataset_ordinal = ?3"
+      " AND su.regime = ?4 GROUP BY u.state");
+  select.Bind(sweep_row, slice.model_ordinal, slice.dataset_ordinal, slice.regime);
   SliceCounts counts;
   while (true) {
     KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());

@@ -82,7 +82,7 @@ absl::Duration Plan(Scheduler& scheduler, const SweepGrid& grid, const v1::Sweep
   const auto sweep = Must(scheduler.TakeCheck(worker));
   const v1::CheckReply reply = MakeCheckReply(grid, sweep->sweep_id, spec);
   const StopWatch watch;
-  Must(scheduler.AcceptCheck(worker.session, sweep->sweep_id, orchestrator::ToPlan(spec, reply),
+  Must(scheduler.AcceptCheck(worker.session, sweep->sweep_id, orchestrator::ToPlans(spec, reply),
                              orchestrator::Serialize(reply)));
   while (scheduler.planning()) Must(scheduler.PlanSome().status());
   return watch.Elapsed();

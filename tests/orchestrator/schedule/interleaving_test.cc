@@ -87,7 +87,7 @@ class Interleaving : public ScheduleTest {
     }
     const std::vector<SweepRecord> checking = store_->CheckingSweeps(10).value();
     for (const SweepRecord& sweep : checking) {
-      EXPECT_TRUE(scheduler_->AcceptCheck(50, sweep.sweep_id, SmallPlan(), "model").ok());
+      EXPECT_TRUE(scheduler_->AcceptCheck(50, sweep.sweep_id, {SmallPlan()}, "model").ok());
     }
     while (scheduler_->planning()) EXPECT_TRUE(scheduler_->PlanSome().ok());
   }

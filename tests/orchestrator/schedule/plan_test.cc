@@ -1,4 +1,5 @@
 // How a sweep is cut into units, and what a unit's key depends on.
+#include <algorithm>
 #include <functional>
 #include <set>
 
@@ -45,7 +46,7 @@ TEST_F(Plan, LargeSweepsAreCutInSteps) {
   SweepPlan plan = SmallPlan();
   plan.parameter_count = 100'000'000'000;  // one passage a unit
   const auto check = scheduler_->TakeCheck(Worker(1));
-  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", plan, "model").ok());
+  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", {plan}, "model").ok());
   EXPECT_FALSE(scheduler_->PlanSome().value());
   EXPECT_EQ(Sweep("s1").state, SweepState::kChecking);
   EXPECT_FALSE(Take(1).has_value());
@@ -59,13 +60,60 @@ TEST_F(Plan, AProcessThatDiedWhilePlanningStartsOver) {
   SweepPlan plan = SmallPlan();
   plan.parameter_count = 100'000'000'000;
   ASSERT_TRUE(scheduler_->TakeCheck(Worker(1)).ok());
-  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", plan, "model").ok());
+  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", {plan}, "model").ok());
   ASSERT_TRUE(scheduler_->PlanSome().ok());
   Restart();
   CheckOne(plan);
   EXPECT_EQ(Sweep("s1").state, SweepState::kRunning);
   EXPECT_EQ(Sweep("s1").units_total, 300);
   EXPECT_EQ(Units("s1").size(), 300u);
+}
+
+TEST_F(Plan, EveryModelHasTheUnitsOfASweepOfItsOwn) {
+  SweepPlan small = SmallPlan(), large = SmallPlan();
+  small.regimes = large.regimes = {"agnostic", "aware"};
+  large.weights_digest = "other weights";
+  large.parameter_count = 100'000'000'000;  // one passage a unit
+  Submit("both", 20);
+  CheckModels({small, large});
+  Submit("small", 20);
+  CheckOne(small);
+  Submit("large", 20);
+  CheckOne(large);
+  std::vector<std::string> both, one_by_one;
+  std::vector<int> models;
+  for (const UnitRecord& unit : Units("both")) {
+    both.push_back(unit.key);
+    models.push_back(unit.model_ordinal);
+  }
+  for (const char* id : {"small", "large"}) {
+    for (const UnitRecord& unit : Units(id)) one_by_one.push_back(unit.key);
+  }
+  EXPECT_EQ(both, one_by_one);
+  EXPECT_TRUE(std::is_sorted(models.begin(), models.end()));
+  EXPECT_EQ(models.front(), 0);
+  EXPECT_EQ(std::count(models.begin(), models.end(), 1), 40);
+}
+
+TEST_F(Plan, CopiesOfAModelShareTheirUnits) {
+  Submit("s1", 3);
+  CheckModels({SmallPlan(), SmallPlan()});
+  EXPECT_EQ(Sweep("s1").units_total, 6);
+  for (int i = 0; i < 3; ++i) {
+    const std::optional<LeasedUnit> unit = Take(1);
+    ASSERT_TRUE(unit.has_value());
+    EXPECT_TRUE(Complete(*unit));
+  }
+  EXPECT_FALSE(Take(1).has_value());
+  const SweepRecord sweep = Sweep("s1");
+  EXPECT_EQ(sweep.state, SweepState::kSucceeded);
+  EXPECT_EQ(sweep.streams_total, 24);
+  EXPECT_EQ(sweep.streams_done, 24);
+  RowCursor cursor;
+  const auto answers = store_->ReadAnswers(sweep.row, 100, cursor).value();
+  ASSERT_EQ(answers.size(), 24u);
+  EXPECT_EQ(answers[11].slice.model_ordinal, 0);
+  EXPECT_EQ(answers[12].slice.model_ordinal, 1);
 }
 
 TEST(UnitSize, LimitsStreamsFlopsAndBytes) {

@@ -59,11 +59,12 @@ class ScheduleTest : public StoreTest {
     ASSERT_TRUE(store_->CreateSweep(Spec(id, {dataset})).ok());
   }
 
-  // Has the oldest waiting sweep checked by a worker, and plans it.
-  void CheckOne(const SweepPlan& plan, int64_t session = 100) {
+  // Has the oldest waiting sweep checked by a worker, and plans it: one plan a model.
+  void CheckOne(const SweepPlan& plan, int64_t session = 100) { CheckModels({plan}, session); }
+  void CheckModels(const std::vector<SweepPlan>& plans, int64_t session = 100) {
     const auto check = scheduler_->TakeCheck(Worker(session));
     ASSERT_TRUE(check.ok() && check->has_value());
-    ASSERT_TRUE(scheduler_->AcceptCheck(session, (*check)->sweep_id, plan, "model").ok());
+    ASSERT_TRUE(scheduler_->AcceptCheck(session, (*check)->sweep_id, plans, "model").ok());
     while (scheduler_->planning()) ASSERT_TRUE(scheduler_->PlanSome().ok());
   }
 

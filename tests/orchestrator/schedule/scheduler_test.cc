@@ -53,7 +53,7 @@ TEST_F(Schedule, AStaleCheckReplyChangesNothing) {
   scheduler_->Lose(1, "gone");
   ASSERT_TRUE(scheduler_->TakeCheck(Worker(2))->has_value());
   ASSERT_TRUE(scheduler_->RefuseCheck(1, "s1", "late").ok());
-  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", SmallPlan(), "late").ok());
+  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", {SmallPlan()}, "late").ok());
   EXPECT_EQ(Sweep("s1").state, SweepState::kChecking);
   EXPECT_FALSE(scheduler_->planning());
 }
@@ -180,11 +180,11 @@ TEST_F(Schedule, CancellingDuringCheckAndPlan) {
   Submit("s1", 2);
   ASSERT_TRUE(scheduler_->TakeCheck(Worker(1))->has_value());
   ASSERT_TRUE(scheduler_->Cancel("s1", "").ok());
-  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", SmallPlan(), "late").ok());
+  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", {SmallPlan()}, "late").ok());
   EXPECT_FALSE(scheduler_->planning());
   ASSERT_TRUE(scheduler_->Resume("s1", "").ok());
   ASSERT_TRUE(scheduler_->TakeCheck(Worker(1))->has_value());
-  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", SmallPlan(), "model").ok());
+  ASSERT_TRUE(scheduler_->AcceptCheck(1, "s1", {SmallPlan()}, "model").ok());
   ASSERT_TRUE(scheduler_->Cancel("s1", "").ok());
   EXPECT_FALSE(scheduler_->planning());
   EXPECT_EQ(Sweep("s1").state, SweepState::kCancelled);

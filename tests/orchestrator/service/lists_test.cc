@@ -70,6 +70,37 @@ TEST_F(Lists, CellsComeInTheSweepsOrderWithMeansAndStates) {
   EXPECT_EQ(cells[6].answer_count(), 2);
 }
 
+TEST_F(Lists, CellsComeModelByModel) {
+  v1::SweepSpec spec = Spec("models", Upload("data", 2));
+  spec.add_regimes(v1::AWARE);
+  spec.add_more_models("other-model");
+  Create(spec);
+  ScriptedWorker worker(channel_, "w1");
+  worker.Ready();
+  worker.AnswerCheck();
+  worker.WorkOff(5);  // all units of the first model, one of the other's AGNOSTIC
+  for (const int page_size : {3, 8, 1000}) {
+    std::vector<v1::Cell> cells;
+    v1::ListCellsRequest request;
+    request.set_sweep("models");
+    request.set_page_size(page_size);
+    do {
+      const auto page = Call(&v1::OrchestratorService::Stub::ListCells, *stub_, request);
+      cells.insert(cells.end(), page.cells().begin(), page.cells().end());
+      request.set_page_token(page.next_page_token());
+    } while (!request.page_token().empty());
+    ASSERT_EQ(cells.size(), 16u);
+    EXPECT_EQ(cells[7].model(), "tiny");
+    EXPECT_EQ(cells[7].regime(), v1::AWARE);
+    EXPECT_EQ(cells[7].state(), v1::Cell::SUCCEEDED);
+    EXPECT_EQ(cells[8].model(), "other-model");
+    EXPECT_EQ(cells[8].regime(), v1::AGNOSTIC);
+    EXPECT_EQ(cells[8].state(), v1::Cell::RUNNING);
+    EXPECT_EQ(cells[8].answer_count(), 2);
+    EXPECT_EQ(cells[12].state(), v1::Cell::PENDING);
+  }
+}
+
 TEST_F(Lists, CellsArePartedByTags) {
   grpc::ClientContext context;
   v1::Dataset dataset;

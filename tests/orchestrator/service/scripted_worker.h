@@ -5,6 +5,7 @@
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -38,8 +39,11 @@ class ScriptedWorker {
     return message;
   }
 
-  // Reads a whole check and answers it: one token a byte, the presses as they are.
-  v1::CheckReply AnswerCheck(const std::string& error = "") {
+  // Reads a whole check and answers it: one token a byte, the presses as they are. `change`: the
+  // last word on what is answered.
+  v1::CheckReply AnswerCheck(
+      const std::string& error = "",
+      const std::function<void(v1::CheckReply&)>& change = [](v1::CheckReply&) {}) {
     v1::CheckReply reply;
     bool last = false;
     while (!last) {
@@ -55,10 +59,14 @@ class ScriptedWorker {
                                        static_cast<int64_t>(passage.context().size()));
         ++checked_passages_;
       }
+      for (v1::ModelCheck& model : *reply.mutable_more_models()) {
+        model.set_context_tokens_total(reply.context_tokens_total());
+      }
       ++check_parts_;
       last = part.last_part();
     }
     reply.set_error(error);
+    change(reply);
     v1::WorkerMessage message;
     *message.mutable_check_reply() = reply;
     stream_->Write(message);
@@ -182,14 +190,21 @@ class ScriptedWorker {
 
  private:
   static void FillReply(const v1::SweepSpec& spec, v1::CheckReply& reply) {
-    v1::ModelInfo* model = reply.mutable_model();
-    model->set_name("tiny");
-    model->set_weights_digest("weights of " + spec.model());
-    model->set_device("cpu");
-    model->set_dtype("float32");
-    model->set_code_version("v1");
-    model->set_parameter_count(1000);
+    FillModel("tiny", spec.model(), *reply.mutable_model());
+    for (const std::string& model : spec.more_models()) {
+      FillModel(model, model, *reply.add_more_models()->mutable_model());
+    }
     *reply.mutable_presses() = spec.presses();
+  }
+
+  static void FillModel(const std::string& name, const std::string& directory,
+                        v1::ModelInfo& model) {
+    model.set_name(name);
+    model.set_weights_digest("weights of " + directory);
+    model.set_device("cpu");
+    model.set_dtype("float32");
+    model.set_code_version("v1");
+    model.set_parameter_count(1000);
   }
 
   std::unique_ptr<v1::WorkerService::Stub> stub_;

@@ -59,6 +59,61 @@ TEST_F(SweepLife, FromUploadToAnswers) {
   EXPECT_TRUE(worker.HangUp().ok());
 }
 
+TEST_F(SweepLife, EveryModelRunsTheWholeGrid) {
+  const v1::Dataset dataset = Upload("data", 2);
+  v1::SweepSpec spec = Spec("both", dataset);
+  spec.add_more_models("other-model");
+  Create(spec);
+  ScriptedWorker worker(channel_, "w1");
+  worker.Ready();
+  worker.AnswerCheck();
+  const v1::Sweep running = Await("both", v1::Sweep::RUNNING);
+  EXPECT_EQ(running.progress().streams_total(), 32);
+  EXPECT_EQ(running.model().name(), "tiny");
+  ASSERT_EQ(running.more_models_size(), 1);
+  EXPECT_EQ(running.more_models(0).weights_digest(), "weights of other-model");
+  for (const char* model : {"tiny-model", "tiny-model", "other-model", "other-model"}) {
+    worker.Ready();
+    const v1::Lease lease = worker.ReadLease();
+    EXPECT_EQ(lease.unit().model(), model);
+    EXPECT_EQ(lease.unit().weights_digest(), absl::StrCat("weights of ", model));
+    EXPECT_TRUE(worker.Finish(lease, absl::StrCat("by ", model)));
+  }
+  Await("both", v1::Sweep::SUCCEEDED);
+  const std::vector<v1::AnswerRow> rows = Answers("both");
+  ASSERT_EQ(rows.size(), 32u);
+  EXPECT_EQ(rows[15].model(), "tiny");
+  EXPECT_EQ(rows[15].answer(), "by tiny-model");
+  EXPECT_EQ(rows[16].model(), "other-model");
+  EXPECT_EQ(rows[16].answer(), "by other-model");
+  EXPECT_EQ(Units("both")[3].model(), "other-model");
+
+  v1::SweepSpec alone = Spec("alone", dataset);
+  alone.set_model("other-model");
+  Create(alone);
+  worker.Ready();
+  worker.AnswerCheck();
+  EXPECT_EQ(Await("alone", v1::Sweep::SUCCEEDED).progress().units_reused(), 2);
+}
+
+TEST_F(SweepLife, ACheckMustAnswerForEveryModel) {
+  v1::SweepSpec spec = Spec("half", Upload("data", 2));
+  spec.add_more_models("other-model");
+  Create(spec);
+  ScriptedWorker worker(channel_, "w1");
+  worker.Ready();
+  worker.AnswerCheck("", [](v1::CheckReply& reply) { reply.clear_more_models(); });
+  EXPECT_THAT(Await("half", v1::Sweep::FAILED).error(), HasSubstr("1 models of 2"));
+
+  spec.set_name("mixed");
+  Create(spec);
+  worker.Ready();
+  worker.AnswerCheck("", [](v1::CheckReply& reply) {
+    reply.mutable_more_models(0)->mutable_model()->set_device("cuda");
+  });
+  EXPECT_THAT(Await("mixed", v1::Sweep::FAILED).error(), HasSubstr("device cuda"));
+}
+
 TEST_F(SweepLife, WatchShowsEveryStateAndEnds) {
   Create(Spec("watched", Upload("data", 2)));
   auto watched = std::async(std::launch::async, [this] {

@@ -34,6 +34,16 @@ TEST_F(Validation, EveryFieldOfASpecIsNamed) {
       {"spec.name", [](v1::SweepSpec& s) { s.set_name("has space"); }},
       {"spec.name", [](v1::SweepSpec& s) { s.clear_name(); }},
       {"spec.model", [](v1::SweepSpec& s) { s.clear_model(); }},
+      {"spec.more_models[0]", [](v1::SweepSpec& s) { s.add_more_models(s.model()); }},
+      {"spec.more_models[1]",
+       [](v1::SweepSpec& s) {
+         s.add_more_models("other");
+         s.add_more_models("");
+       }},
+      {"spec.more_models",
+       [](v1::SweepSpec& s) {
+         for (int i = 0; i < 1000; ++i) s.add_more_models(absl::StrCat("m", i));
+       }},
       {"spec.device", [](v1::SweepSpec& s) { s.set_device("gpu"); }},
       {"spec.dtype", [](v1::SweepSpec& s) { s.set_dtype("int8"); }},
       {"spec.datasets", [](v1::SweepSpec& s) { s.clear_datasets(); }},

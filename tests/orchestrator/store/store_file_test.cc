@@ -45,7 +45,22 @@ TEST_F(StoreFile, RefusesAStoreOfANewerProgram) {
   const absl::Status status = OpenStatus();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("version is 7"));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("up to 1"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("up to 2"));
+}
+
+TEST_F(StoreFile, AStoreOfTheFirstVersionIsMigrated) {
+  const int64_t row = RunningSweep("s1", {"k1", "k2"});
+  ASSERT_TRUE(Commit(*Lease(), SmallResult(0.5)));
+  store_.reset();
+  Sql("ALTER TABLE sweep_units DROP COLUMN model_ordinal; PRAGMA user_version = 1");
+  Open();
+  EXPECT_EQ(store_->SummarizeCells(row, {0, 0, "agnostic"})->size(), 2u);
+  EXPECT_EQ(store_->CountUnits(row, {0, 0, "agnostic"})->done, 1);
+  const std::optional<LeasedUnit> second = Lease();
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->model_ordinal, 0);
+  EXPECT_TRUE(Commit(*second, SmallResult(0.5)));
+  EXPECT_EQ(store_->FindSweep("s1")->state, SweepState::kSucceeded);
 }
 
 TEST_F(StoreFile, RefusesWhatIsNoDatabase) {

@@ -71,7 +71,7 @@ TEST_F(StoreResults, MeansAreOverDefinedValues) {
   b.answers[2].consensus_layer = {4.0, kNaN};
   ASSERT_TRUE(Commit(*Lease(), a));
   ASSERT_TRUE(Commit(*Lease(), b));
-  const auto cells = store_->SummarizeCells(row, 0, "agnostic").value();
+  const auto cells = store_->SummarizeCells(row, {0, 0, "agnostic"}).value();
   ASSERT_EQ(cells.size(), 2u);
   EXPECT_EQ(cells[0].ger, std::nullopt);
   EXPECT_EQ(cells[0].exact, 1.0);
@@ -86,8 +86,39 @@ TEST_F(StoreResults, MeansAreOverDefinedValues) {
   EXPECT_EQ(cells[1].kept_ratio, 0.5);
   EXPECT_EQ(cells[1].consensus_mean, std::nullopt);
   EXPECT_THAT(cells[1].consensus_layer, ElementsAre(3.0, IsNan()));
-  EXPECT_TRUE(store_->SummarizeCells(row, 0, "aware")->empty());
-  EXPECT_EQ(store_->CountUnits(row, 0, "agnostic")->done, 2);
+  EXPECT_TRUE(store_->SummarizeCells(row, {0, 0, "aware"})->empty());
+  EXPECT_EQ(store_->CountUnits(row, {0, 0, "agnostic"})->done, 2);
+}
+
+TEST_F(StoreResults, AModelsAnswersAreAddedUpApart) {
+  ASSERT_TRUE(store_->CreateSweep(Spec("s1", {Dataset("data", 1)})).ok());
+  ASSERT_TRUE(store_->BeginPlan("s1", "check", "cpu", "v1").ok());
+  const std::vector<PlannedUnit> units = {
+      {"k0", 0, "agnostic", 0, 1, 4, /*model_ordinal=*/0},
+      {"k1", 0, "agnostic", 0, 1, 4, /*model_ordinal=*/1},
+  };
+  ASSERT_TRUE(store_->AddUnits("s1", 0, units).ok());
+  ASSERT_TRUE(store_->FinishPlan("s1", 2000).ok());
+  const int64_t row = store_->FindSweep("s1")->row;
+  for (const double f1 : {0.25, 0.75}) {
+    const LeasedUnit lease = *Lease();
+    EXPECT_EQ(lease.model_ordinal, f1 == 0.75);
+    ASSERT_TRUE(Commit(lease, SmallResult(f1)));
+    EXPECT_EQ(store_->CountUnits(row, {1, 0, "agnostic"})->pending, f1 == 0.25);
+  }
+  const PointRange points = {.ratio_count = 2, .first = 0, .end = 2};
+  for (int model = 0; model < 2; ++model) {
+    const GridSlice slice = {model, 0, "agnostic"};
+    const double f1 = model == 0 ? 0.25 : 0.75;
+    EXPECT_EQ(store_->SummarizeCells(row, slice)->at(1).f1, f1);
+    EXPECT_EQ(store_->SummarizeTags(row, slice, {Tag::kHop}, points)->at(1).f1, f1);
+  }
+  EXPECT_TRUE(store_->SummarizeCells(row, {2, 0, "agnostic"})->empty());
+  RowCursor cursor;
+  const auto answers = store_->ReadAnswers(row, 10, cursor).value();
+  ASSERT_EQ(answers.size(), 8u);
+  EXPECT_EQ(answers[3].slice.model_ordinal, 0);
+  EXPECT_EQ(answers[4].slice.model_ordinal, 1);
 }
 
 TEST_F(StoreResults, AQuestionsOwnKeepSetIsJoinedToItsAnswer) {
@@ -107,7 +138,7 @@ TEST_F(StoreResults, AQuestionsOwnKeepSetIsJoinedToItsAnswer) {
   const auto answers = store_->ReadAnswers(row, 10, cursor).value();
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(answers[1].cell.eviction_rate, 1.0);
-  EXPECT_EQ(store_->SummarizeCells(row, 0, "agnostic")->front().eviction_rate, 0.5);
+  EXPECT_EQ(store_->SummarizeCells(row, {0, 0, "agnostic"})->front().eviction_rate, 0.5);
 }
 
 TEST_F(StoreResults, TwoRowsInOnePlaceAreRefusedWhole) {

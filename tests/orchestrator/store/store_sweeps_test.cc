@@ -126,7 +126,7 @@ TEST_F(StoreSweeps, AnOldTokenChangesNothing) {
   EXPECT_EQ(store_->ReleaseLease("k1", lost.token, {}, 0).value(), ReleaseOutcome::kStale);
   EXPECT_TRUE(Commit(held, SmallResult(0.5)));
   EXPECT_FALSE(Commit(held, SmallResult(0)));  // sent twice
-  const auto cells = store_->SummarizeCells(row, 0, "agnostic").value();
+  const auto cells = store_->SummarizeCells(row, {0, 0, "agnostic"}).value();
   ASSERT_EQ(cells.size(), 2u);
   EXPECT_EQ(cells[1].f1, 0.5);
   EXPECT_EQ(cells[1].answers, 2);

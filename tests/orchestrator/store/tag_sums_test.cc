@@ -76,7 +76,8 @@ class TagSumsTest : public StoreTest {
 
   std::vector<CellSummary> Sums(const std::vector<Tag>& tags, int64_t first = 0, int64_t end = 2) {
     return store_
-        ->SummarizeTags(row_, 0, "agnostic", tags, {.ratio_count = 2, .first = first, .end = end})
+        ->SummarizeTags(row_, {0, 0, "agnostic"}, tags,
+                        {.ratio_count = 2, .first = first, .end = end})
         .value();
   }
 
@@ -119,7 +120,7 @@ TEST_F(TagSumsTest, NumbersComeByValueAndTagsCanBeCrossed) {
 }
 
 TEST_F(TagSumsTest, GroupsMakeUpTheirCells) {
-  const std::vector<CellSummary> cells = store_->SummarizeCells(row_, 0, "agnostic").value();
+  const std::vector<CellSummary> cells = store_->SummarizeCells(row_, {0, 0, "agnostic"}).value();
   ASSERT_THAT(cells, SizeIs(2));
   for (const std::vector<Tag>& tags :
        {std::vector{Tag::kHop}, std::vector{Tag::kAnswerType},
@@ -164,8 +165,9 @@ TEST_F(TagSumsTest, OnlyThePointsAskedForAndOnlyThisSlice) {
   EXPECT_THAT(Sums({Tag::kDirection}), SizeIs(6));
   EXPECT_THAT(Sums({Tag::kDirection}, 0, 1), SizeIs(3));
   EXPECT_THAT(Sums({Tag::kDirection}, 2, 2), IsEmpty());
-  EXPECT_THAT(store_->SummarizeTags(row_, 0, "aware", {Tag::kHop}, {2, 0, 2}).value(), IsEmpty());
-  EXPECT_THAT(store_->SummarizeTags(row_, 1, "agnostic", {Tag::kHop}, {2, 0, 2}).value(),
+  EXPECT_THAT(store_->SummarizeTags(row_, {0, 0, "aware"}, {Tag::kHop}, {2, 0, 2}).value(),
+              IsEmpty());
+  EXPECT_THAT(store_->SummarizeTags(row_, {0, 1, "agnostic"}, {Tag::kHop}, {2, 0, 2}).value(),
               IsEmpty());
 }
 
