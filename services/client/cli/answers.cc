@@ -10,9 +10,11 @@
 
 #include "absl/strings/numbers.h"
 #include "services/client/cli/cells.h"
+#include "services/client/cli/model_labels.h"
 #include "services/client/cli/results_row.h"
 #include "services/client/cli/terminal.h"
 #include "services/rpc/grpc_status.h"
+#include "services/status_macros.h"
 
 namespace kvscope::cli {
 namespace {
@@ -84,6 +86,7 @@ void TellAnswer(const v1::AnswerRow& answer, Row& row) {
 // `cell` has as many tags as there are names.
 template <typename Row>
 void TellCell(const v1::Cell& cell, const std::vector<std::string>& tags, Row& row) {
+  row.Field("model", std::string_view(cell.model()));
   row.Field("dataset", std::string_view(cell.dataset()));
   row.Field("regime", std::string_view(RegimeText(cell.regime())));
   row.Field("press", std::string_view(cell.press()));
@@ -175,37 +178,75 @@ absl::Status Written(std::ostream& out) {
                     : absl::ResourceExhaustedError("writing the rows failed: is the disk full?");
 }
 
+absl::StatusOr<ModelLabels> ReadLabels(v1::OrchestratorService::Stub& stub,
+                                       const std::string& sweep) {
+  grpc::ClientContext context;
+  v1::GetSweepRequest request;
+  request.set_sweep(sweep);
+  v1::Sweep found;
+  const grpc::Status status = stub.GetSweep(&context, request, &found);
+  if (!status.ok()) return rpc::FromGrpc(status);
+  return ModelLabels(ModelsOf(found));
+}
+
+// The main columns; the model's where there are several.
+class AnswerTable {
+ public:
+  explicit AnswerTable(const ModelLabels& models)
+      : models_(models), table_(Header(models), models.several() ? 8 : 7) {}
+
+  void Add(const v1::AnswerRow& row) {
+    const v1::AnswerMetrics& m = row.metrics();
+    std::vector<std::string> cells = {row.dataset(),
+                                      RegimeText(row.regime()),
+                                      row.press(),
+                                      row.question().question(),
+                                      row.answer(),
+                                      row.question().answer(),
+                                      std::string(OutcomeText(m.outcome())),
+                                      NumberText(row.compression_ratio()),
+                                      Decimal(m.f1()),
+                                      Decimal(Maybe(m.has_ger(), m.ger()))};
+    if (models_.several()) cells.insert(cells.begin(), models_.Of(row.model()));
+    table_.AddRow(std::move(cells));
+  }
+  void Print(std::ostream& out) const { table_.Print(out); }
+
+ private:
+  static std::vector<std::string> Header(const ModelLabels& models) {
+    std::vector<std::string> header = {"dataset", "regime",  "press", "question", "answer",
+                                       "gold",    "outcome", "ratio", "F1",       "GER"};
+    if (models.several()) header.insert(header.begin(), "model");
+    return header;
+  }
+
+  ModelLabels models_;
+  Table table_;
+};
+
 }  // namespace
 
 absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string& sweep,
                           const std::string& format, std::ostream& out) {
+  std::optional<AnswerTable> table;
+  if (format == "table") {
+    KVSCOPE_ASSIGN_OR_RETURN(const ModelLabels models, ReadLabels(stub, sweep));
+    table.emplace(models);
+  }
   grpc::ClientContext context;
   v1::StreamAnswersRequest request;
   request.set_sweep(sweep);
   auto reader = stub.StreamAnswers(&context, request);
-  Table table(
-      {"dataset", "regime", "press", "question", "answer", "gold", "outcome", "ratio", "F1", "GER"},
-      7);
   RowWriter writer(format == "csv", out);
   v1::AnswerRows message;
   while (writer.good() && reader->Read(&message)) {
-    for (const v1::AnswerRow& row : message.rows()) {
-      if (format != "table") {
-        writer.Write(row);
-        continue;
-      }
-      const v1::AnswerMetrics& m = row.metrics();
-      table.AddRow({row.dataset(), RegimeText(row.regime()), row.press(), row.question().question(),
-                    row.answer(), row.question().answer(), std::string(OutcomeText(m.outcome())),
-                    NumberText(row.compression_ratio()), Decimal(m.f1()),
-                    Decimal(Maybe(m.has_ger(), m.ger()))});
-    }
+    for (const v1::AnswerRow& row : message.rows()) table ? table->Add(row) : writer.Write(row);
   }
   writer.Finish();
   if (!out.good()) context.TryCancel();
   const grpc::Status status = reader->Finish();
   if (out.good() && !status.ok()) return rpc::FromGrpc(status);
-  if (format == "table") table.Print(out);
+  if (table) table->Print(out);
   return Written(out);
 }
 

@@ -6,6 +6,8 @@
 #include <ostream>
 #include <tuple>
 
+#include "absl/strings/str_cat.h"
+#include "services/client/cli/model_labels.h"
 #include "services/client/cli/terminal.h"
 #include "services/rpc/grpc_status.h"
 
@@ -88,15 +90,16 @@ absl::StatusOr<std::vector<v1::Cell>> FetchCells(v1::OrchestratorService::Stub& 
 }
 
 std::vector<v1::Cell> MergeDatasets(const std::vector<v1::Cell>& cells) {
-  using Key = std::tuple<int, std::string, double>;
+  using Key = std::tuple<std::string, int, std::string, double>;
   std::map<Key, size_t> place;
   std::vector<v1::Cell> merged;
   std::vector<std::vector<WeightedMean>> means;
   for (const v1::Cell& cell : cells) {
-    const Key key{cell.regime(), cell.press(), cell.compression_ratio()};
+    const Key key{cell.model(), cell.regime(), cell.press(), cell.compression_ratio()};
     const auto [found, added] = place.try_emplace(key, merged.size());
     if (added) {
       v1::Cell& fresh = merged.emplace_back();
+      fresh.set_model(cell.model());
       fresh.set_regime(cell.regime());
       fresh.set_press(cell.press());
       fresh.set_compression_ratio(cell.compression_ratio());
@@ -124,14 +127,16 @@ void PrintCells(const std::vector<v1::Cell>& cells, bool with_dataset, std::ostr
   std::vector<std::string> header = {"regime",   "press",         "ratio",    "answers",
                                      "F1",       "halluc.",       "unkn.",    "GER",
                                      "eviction", "evicted share", "consensus"};
+  const ModelLabels models(cells);
   if (with_dataset) header.insert(header.begin(), "dataset");
-  const size_t texts = with_dataset ? 3 : 2;
+  if (models.several()) header.insert(header.begin(), "model");
+  const size_t texts = 2 + size_t{with_dataset} + size_t{models.several()};
   header.insert(header.begin() + static_cast<ptrdiff_t>(texts), tags.begin(), tags.end());
   Table table(header, texts + tags.size());
   std::string group;
   for (const v1::Cell& cell : cells) {
     const std::string own =
-        std::to_string(cell.regime()) + "\n" + cell.press() + "\n" + cell.dataset();
+        absl::StrCat(cell.model(), "\n", cell.regime(), "\n", cell.press(), "\n", cell.dataset());
     if (!group.empty() && own != group) table.AddRule();
     group = own;
     std::vector<std::string> row = {
@@ -150,6 +155,7 @@ void PrintCells(const std::vector<v1::Cell>& cells, bool with_dataset, std::ostr
     std::replace(own_tags.begin(), own_tags.end(), std::string(), std::string("-"));
     row.insert(row.begin() + 2, own_tags.begin(), own_tags.end());
     if (with_dataset) row.insert(row.begin(), cell.dataset());
+    if (models.several()) row.insert(row.begin(), models.Of(cell.model()));
     table.AddRow(std::move(row));
   }
   table.Print(out);

@@ -24,10 +24,12 @@ absl::StatusOr<std::vector<v1::Cell>> FetchCells(v1::OrchestratorService::Stub& 
                                                  const std::string& sweep,
                                                  const std::vector<std::string>& tags = {});
 
-// One row a (regime, press, ratio), over all data sets: means weighted by the answers behind them.
+// One row a (model, regime, press, ratio), over all data sets: means weighted by the answers behind
+// them.
 std::vector<v1::Cell> MergeDatasets(const std::vector<v1::Cell>& cells);
 
 // F1, hallucination, unknown, GER, eviction rate, consensus by press and ratio; one block a regime.
+// Several models are told apart by a column.
 // `tags`: by which the cells are parted; each has a column.
 void PrintCells(const std::vector<v1::Cell>& cells, bool with_dataset, std::ostream& out,
                 const std::vector<std::string>& tags = {});

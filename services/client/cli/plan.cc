@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/command.h"
 #include "services/client/cli/engine_grid.h"
+#include "services/client/cli/model_labels.h"
 #include "services/client/cli/submit.h"
 #include "services/client/cli/terminal.h"
 #include "services/inference/engine/engine.h"
@@ -22,16 +23,19 @@ namespace {
 
 struct Options {
   std::string sweep_file;
+  std::vector<std::string> models;  // instead of the file's
   bool json = false;
   bool no_estimate = false;
 };
 
 struct Plan {
+  std::string model = {};  // its directory
   int64_t cells = 0, passages = 0, questions = 0, prefills = 0, streams = 0;
   int64_t context_tokens = 0;  // over all prefills
   int context_tokens_max = 0, suffix_tokens_max = 0;
   double kv_bytes_per_token = 0;
-  double seconds = -1;  // estimated; < 0: not asked for
+  double kv_bytes_max = 0;  // of the longest context
+  double seconds = -1;      // estimated; < 0: not asked for
 };
 
 double SecondsOf(const std::function<absl::Status()>& work, absl::Status& status) {
@@ -72,26 +76,35 @@ absl::StatusOr<double> Estimate(const orchestrator::Sweep& sweep, const std::str
          static_cast<double>(plan.streams) * stream_s;
 }
 
-absl::StatusOr<Plan> MakePlan(const Options& options, const orchestrator::Sweep& sweep) {
-  KVSCOPE_ASSIGN_OR_RETURN(const ModelNames names, LocalNames(sweep, options.sweep_file));
-  const std::string& model = names.model;
+// Errors of one of several models say which.
+absl::Status InModel(const orchestrator::Sweep& sweep, size_t ordinal, const absl::Status& status) {
+  if (status.ok() || sweep.models.size() == 1) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(ModelField(sweep, ordinal), ": ", status.message()));
+}
+
+// Of one model; `directory` and the scoring tokenizer's are where `names` found them.
+absl::StatusOr<Plan> PlanModel(const Options& options, const orchestrator::Sweep& sweep,
+                               const std::string& directory, const std::string& scoring_tokenizer) {
   inference::EngineOptions engine_options;
-  engine_options.scoring_tokenizer = names.scoring_tokenizer;  // a broken one is told now
+  engine_options.scoring_tokenizer = scoring_tokenizer;  // a broken one is told now
+  engine_options.dtype = sweep.dtype;
   KVSCOPE_ASSIGN_OR_RETURN(auto engine,
-                           inference::Engine::Load(model, engine_options, /*info_only=*/true));
+                           inference::Engine::Load(directory, engine_options, /*info_only=*/true));
   std::vector<inference::Grid> grids;
   for (const auto regime : sweep.regimes) {
     KVSCOPE_ASSIGN_OR_RETURN(inference::Grid grid, MakeGrid(sweep, regime));
     grids.push_back(std::move(grid));
   }
-  Plan plan;
+  Plan plan{.model = directory};
   const int64_t points = static_cast<int64_t>(sweep.presses.size() * sweep.ratios.size());
   plan.cells = points * static_cast<int64_t>(sweep.datasets.size() * sweep.regimes.size());
   const inference::EngineInfo& info = engine->info();
-  plan.kv_bytes_per_token = 2.0 * info.layers * info.kv_heads * info.head_dim * sizeof(float);
+  const int value_bytes = info.dtype == "bfloat16" ? 2 : 4;  // the cache has the model's dtype
+  plan.kv_bytes_per_token = 2.0 * info.layers * info.kv_heads * info.head_dim * value_bytes;
 
-  const std::string directory = std::filesystem::path(options.sweep_file).parent_path().string();
-  KVSCOPE_ASSIGN_OR_RETURN(auto source, orchestrator::PassageSource::Open(sweep, directory));
+  const std::string beside = std::filesystem::path(options.sweep_file).parent_path().string();
+  KVSCOPE_ASSIGN_OR_RETURN(auto source, orchestrator::PassageSource::Open(sweep, beside));
   std::optional<orchestrator::Passage> sample;
   while (true) {
     KVSCOPE_ASSIGN_OR_RETURN(std::optional<orchestrator::Passage> passage, source.Next());
@@ -111,34 +124,78 @@ absl::StatusOr<Plan> MakePlan(const Options& options, const orchestrator::Sweep&
     }
     if (!sample.has_value()) sample = std::move(passage);
   }
+  plan.kv_bytes_max = plan.kv_bytes_per_token * plan.context_tokens_max;
   if (!options.no_estimate && sample.has_value()) {
-    KVSCOPE_ASSIGN_OR_RETURN(plan.seconds, Estimate(sweep, model, *sample, plan));
+    KVSCOPE_ASSIGN_OR_RETURN(plan.seconds, Estimate(sweep, directory, *sample, plan));
   }
   return plan;
 }
 
-absl::Status RunPlan(const Options& options) {
-  KVSCOPE_ASSIGN_OR_RETURN(const orchestrator::Sweep sweep,
-                           orchestrator::LoadSweep(options.sweep_file));
-  KVSCOPE_ASSIGN_OR_RETURN(const Plan plan, MakePlan(options, sweep));
-  const double cache_bytes = plan.kv_bytes_per_token * plan.context_tokens_max;
-  if (options.json) {
-    nlohmann::ordered_json json = {{"name", sweep.name},
-                                   {"cells", plan.cells},
-                                   {"passages", plan.passages},
-                                   {"questions", plan.questions},
-                                   {"prefills", plan.prefills},
-                                   {"streams", plan.streams},
-                                   {"context_tokens_total", plan.context_tokens},
-                                   {"context_tokens_max", plan.context_tokens_max},
-                                   {"suffix_tokens_max", plan.suffix_tokens_max},
-                                   {"kv_bytes_per_token", plan.kv_bytes_per_token},
-                                   {"kv_bytes_max", cache_bytes}};
-    json["estimated_s"] =
-        plan.seconds < 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(plan.seconds);
-    std::cout << json.dump(2) << '\n';
-    return absl::OkStatus();
+absl::StatusOr<std::vector<Plan>> MakePlans(const Options& options,
+                                            const orchestrator::Sweep& sweep) {
+  KVSCOPE_ASSIGN_OR_RETURN(const ModelNames names, LocalNames(sweep, options.sweep_file));
+  std::vector<Plan> plans;
+  for (size_t i = 0; i < names.models.size(); ++i) {
+    absl::StatusOr<Plan> plan = PlanModel(options, sweep, names.models[i], names.scoring_tokenizer);
+    if (!plan.ok()) return InModel(sweep, i, plan.status());
+    plans.push_back(*std::move(plan));
   }
+  return plans;
+}
+
+// Of all models together; passages and questions are the same for each.
+Plan Total(const std::vector<Plan>& plans) {
+  Plan total{.passages = plans.front().passages, .questions = plans.front().questions};
+  for (const Plan& plan : plans) {
+    total.cells += plan.cells;
+    total.prefills += plan.prefills;
+    total.streams += plan.streams;
+    total.context_tokens += plan.context_tokens;
+    total.context_tokens_max = std::max(total.context_tokens_max, plan.context_tokens_max);
+    total.suffix_tokens_max = std::max(total.suffix_tokens_max, plan.suffix_tokens_max);
+    total.kv_bytes_per_token = std::max(total.kv_bytes_per_token, plan.kv_bytes_per_token);
+    total.kv_bytes_max = std::max(total.kv_bytes_max, plan.kv_bytes_max);
+    if (plan.seconds >= 0) total.seconds = std::max(total.seconds, 0.0) + plan.seconds;
+  }
+  return total;
+}
+
+nlohmann::ordered_json Json(const Plan& plan) {
+  return {{"cells", plan.cells},
+          {"passages", plan.passages},
+          {"questions", plan.questions},
+          {"prefills", plan.prefills},
+          {"streams", plan.streams},
+          {"context_tokens_total", plan.context_tokens},
+          {"context_tokens_max", plan.context_tokens_max},
+          {"suffix_tokens_max", plan.suffix_tokens_max},
+          {"kv_bytes_per_token", plan.kv_bytes_per_token},
+          {"kv_bytes_max", plan.kv_bytes_max},
+          {"estimated_s", plan.seconds < 0 ? nlohmann::ordered_json(nullptr)
+                                           : nlohmann::ordered_json(plan.seconds)}};
+}
+
+std::string About(const Plan& plan) {
+  return plan.seconds < 0 ? "-" : absl::StrCat("about ", Duration(plan.seconds));
+}
+
+// One line a model.
+void PrintModels(const std::vector<Plan>& plans) {
+  std::vector<std::string> names;
+  for (const Plan& plan : plans) names.push_back(plan.model);
+  const ModelLabels labels(names);
+  Table table({"model", "cells", "prefills", "answers", "longest context", "its KV cache", "time"},
+              1);
+  for (const Plan& plan : plans) {
+    table.AddRow({labels.Of(plan.model), Thousands(plan.cells), Thousands(plan.prefills),
+                  Thousands(plan.streams),
+                  absl::StrCat(Thousands(plan.context_tokens_max), " tokens"),
+                  Bytes(plan.kv_bytes_max), About(plan)});
+  }
+  table.Print(std::cout);
+}
+
+void PrintTotal(const orchestrator::Sweep& sweep, const Plan& plan) {
   Table table({"sweep", sweep.name}, 1);
   table.AddRow({"cells", Thousands(plan.cells)});
   table.AddRow({"passages", Thousands(plan.passages)});
@@ -147,11 +204,31 @@ absl::Status RunPlan(const Options& options) {
   table.AddRow({"answers (press x ratio x question)", Thousands(plan.streams)});
   table.AddRow({"longest context, tokens", Thousands(plan.context_tokens_max)});
   table.AddRow({"longest question, tokens", Thousands(plan.suffix_tokens_max)});
-  table.AddRow({"KV cache of the longest context", Bytes(cache_bytes)});
-  if (plan.seconds >= 0) {
-    table.AddRow({"estimated time, one worker", absl::StrCat("about ", Duration(plan.seconds))});
-  }
+  table.AddRow({"KV cache of the longest context", Bytes(plan.kv_bytes_max)});
+  if (plan.seconds >= 0) table.AddRow({"estimated time, one worker", About(plan)});
   table.Print(std::cout);
+}
+
+absl::Status RunPlan(const Options& options) {
+  KVSCOPE_ASSIGN_OR_RETURN(const orchestrator::Sweep sweep,
+                           LoadSweep(options.sweep_file, options.models));
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Plan> plans, MakePlans(options, sweep));
+  const Plan total = Total(plans);
+  if (!options.json) {
+    PrintTotal(sweep, total);
+    if (plans.size() == 1) return absl::OkStatus();
+    std::cout << '\n';
+    PrintModels(plans);
+    return absl::OkStatus();
+  }
+  nlohmann::ordered_json json = {{"name", sweep.name}};
+  json.update(Json(total));
+  for (const Plan& plan : plans) {
+    nlohmann::ordered_json model = {{"model", plan.model}};
+    model.update(Json(plan));
+    json["models"].push_back(std::move(model));
+  }
+  std::cout << json.dump(2) << '\n';
   return absl::OkStatus();
 }
 
@@ -162,6 +239,7 @@ void AddPlan(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("plan", "What a sweep will cost, before anything runs");
   command->footer("Example:\n  kvscope plan sweeps/pocket.yaml");
   command->add_option("SWEEP.yaml", options->sweep_file, "the sweep file")->required();
+  AddModelOption(*command, options->models);
   command->add_flag("--json", options->json, "print JSON");
   command->add_flag("--no-estimate", options->no_estimate,
                     "do not load the weights to measure what a stream costs");

@@ -2,6 +2,7 @@
 #include "services/client/cli/report.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "services/client/cli/cells.h"
 #include "services/client/cli/command.h"
+#include "services/client/cli/model_labels.h"
 #include "services/client/cli/report_tags.h"
 #include "services/client/cli/session.h"
 #include "services/client/cli/terminal.h"
@@ -24,20 +26,27 @@ namespace {
 
 using orchestrator::ReportInput;
 
-void AddProvenance(const v1::Sweep& sweep, ReportInput& input) {
-  const v1::SweepSpec& spec = sweep.spec();
-  const v1::ModelInfo& model = sweep.model();
+void AddModel(const std::string& name, const v1::ModelInfo& model, ReportInput& input) {
   auto& out = input.provenance;
-  out.emplace_back("sweep", absl::StrCat(spec.name(), " (", sweep.id(), ")"));
   out.emplace_back(
       "model",
-      absl::StrCat(spec.model(), ": ", model.model_type(), ", ", Thousands(model.parameter_count()),
+      absl::StrCat(name, ": ", model.model_type(), ", ", Thousands(model.parameter_count()),
                    " parameters, ", model.layers(), " layers, ", model.q_heads(), " query and ",
                    model.kv_heads(), " KV heads of ", model.head_dim()));
   out.emplace_back("weights (SHA-256)", model.weights_digest());
   out.emplace_back("tokenizer (SHA-256)", model.tokenizer_digest());
   out.emplace_back("device, dtype", absl::StrCat(model.device(), ", ", model.dtype()));
-  out.emplace_back("code", model.code_version());
+}
+
+void AddProvenance(const v1::Sweep& sweep, ReportInput& input) {
+  const v1::SweepSpec& spec = sweep.spec();
+  auto& out = input.provenance;
+  out.emplace_back("sweep", absl::StrCat(spec.name(), " (", sweep.id(), ")"));
+  AddModel(spec.model(), sweep.model(), input);
+  for (int i = 0; i < std::min(spec.more_models_size(), sweep.more_models_size()); ++i) {
+    AddModel(spec.more_models(i), sweep.more_models(i), input);
+  }
+  out.emplace_back("code", sweep.model().code_version());
   for (const v1::Dataset& dataset : spec.datasets()) {
     out.emplace_back(absl::StrCat("data set ", dataset.name()),
                      absl::StrCat(Thousands(dataset.passage_count()), " passages, ",
@@ -51,12 +60,12 @@ void AddProvenance(const v1::Sweep& sweep, ReportInput& input) {
   out.emplace_back("max_new_tokens", std::to_string(spec.max_new_tokens()));
 }
 
-void AddCell(const v1::Cell& cell, ReportInput& input) {
+void AddCell(const v1::Cell& cell, const ModelLabels& models, ReportInput& input) {
   const auto maybe = [](bool has, double value) {
     return has ? std::optional<double>(value) : std::nullopt;
   };
   orchestrator::ReportRow row;
-  row.dataset = cell.dataset();
+  row.dataset = models.Part(cell.dataset(), cell.model());
   row.regime = RegimeText(cell.regime());
   row.press = cell.press();
   row.ratio = cell.compression_ratio();
@@ -75,10 +84,10 @@ void AddCell(const v1::Cell& cell, ReportInput& input) {
   input.rows.push_back(std::move(row));
 }
 
-orchestrator::ReportSurvivalMap SurvivalMap(const v1::HeatmapRow& row) {
+orchestrator::ReportSurvivalMap SurvivalMap(const v1::HeatmapRow& row, const ModelLabels& models) {
   const v1::Heatmap& heatmap = row.heatmap();
   orchestrator::ReportSurvivalMap map;
-  map.dataset = row.dataset();
+  map.dataset = models.Part(row.dataset(), row.model());
   map.passage_id = row.passage_id();
   map.regime = RegimeText(row.regime());
   map.press = row.press();
@@ -130,14 +139,15 @@ absl::StatusOr<orchestrator::ReportInput> ReadReport(v1::OrchestratorService::St
   ReportInput input;
   input.title = sweep.spec().name();
   AddProvenance(sweep, input);
-  for (const v1::Cell& cell : cells) AddCell(cell, input);
+  const ModelLabels models(ModelsOf(sweep));
+  for (const v1::Cell& cell : cells) AddCell(cell, models, input);
   KVSCOPE_RETURN_IF_ERROR(ReadTagRows(stub, sweep, input));
   grpc::ClientContext context;
   v1::StreamHeatmapsRequest request;
   request.set_sweep(sweep.id());
   auto reader = stub.StreamHeatmaps(&context, request);
   v1::HeatmapRow row;
-  while (reader->Read(&row)) input.survival_maps.push_back(SurvivalMap(row));
+  while (reader->Read(&row)) input.survival_maps.push_back(SurvivalMap(row, models));
   const grpc::Status status = reader->Finish();
   if (!status.ok()) return rpc::FromGrpc(status);
   return input;

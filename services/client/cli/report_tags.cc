@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "services/client/cli/cells.h"
+#include "services/client/cli/model_labels.h"
 #include "services/status_macros.h"
 
 namespace kvscope::cli {
@@ -28,10 +29,12 @@ std::set<double> ShownRatios(const v1::SweepSpec& spec) {
 // Groups of crossed tags, merged to one row for each value of a single tag.
 class TagRows {
  public:
+  explicit TagRows(const ModelLabels& models) : models_(models) {}
+
   void Add(const v1::Cell& cell) {
     for (int tag = 0; tag < cell.tags_size(); ++tag) {
-      ReportTagRow& row = rows_[{cell.dataset(), cell.regime(), cell.press(),
-                                 cell.compression_ratio(), tag, cell.tags(tag)}];
+      ReportTagRow& row = rows_[{models_.Part(cell.dataset(), cell.model()), cell.regime(),
+                                 cell.press(), cell.compression_ratio(), tag, cell.tags(tag)}];
       const auto answers = static_cast<double>(cell.answer_count());
       row.answers += cell.answer_count();
       row.f1 += cell.f1() * answers;
@@ -62,6 +65,7 @@ class TagRows {
 
  private:
   using Key = std::tuple<std::string, int, std::string, double, int, std::string>;
+  const ModelLabels& models_;
   std::map<Key, ReportTagRow> rows_;  // sums
 };
 
@@ -71,7 +75,8 @@ absl::Status ReadTagRows(v1::OrchestratorService::Stub& stub, const v1::Sweep& s
                          orchestrator::ReportInput& input) {
   if (sweep.spec().ratios().empty()) return absl::OkStatus();
   const std::set<double> shown = ShownRatios(sweep.spec());
-  TagRows rows;
+  const ModelLabels models(ModelsOf(sweep));
+  TagRows rows(models);
   const std::vector<std::string> tags(std::begin(kTagNames), std::end(kTagNames));
   const absl::Status status = ForEachCell(stub, sweep.id(), tags, [&](v1::Cell&& cell) {
     if (shown.contains(cell.compression_ratio())) rows.Add(cell);

@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 struct Options {
   SessionOptions session;
   std::string sweep_file;
+  std::vector<std::string> models;  // instead of the file's
   std::string out;
   int workers = 0;  // 0: see AutoWorkers
   bool json = false;
@@ -96,16 +97,18 @@ void WarnOfUnrecorded(const orchestrator::Sweep& sweep) {
 }
 
 // A model that fits the caches is fastest with one single-threaded worker a core; a larger one
-// shares its weights best within one worker that has all cores.
-int AutoWorkers(const std::string& model) {
+// shares its weights best within one worker that has all cores. The largest model decides.
+int AutoWorkers(const std::vector<std::string>& models) {
   constexpr uintmax_t kSmallBytes = 64 << 20;
-  uintmax_t bytes = 0;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(model, error)) {
-    if (entry.path().extension() == ".safetensors") bytes += entry.file_size(error);
+  for (const std::string& model : models) {
+    uintmax_t bytes = 0;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(model, error)) {
+      if (entry.path().extension() == ".safetensors") bytes += entry.file_size(error);
+    }
+    if (bytes > kSmallBytes) return 1;
   }
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  return bytes <= kSmallBytes ? std::clamp(cores, 1, 16) : 1;
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 16);
 }
 
 // What to say when the watching ended early.
@@ -122,12 +125,12 @@ absl::Status Interrupted(Session& session, const Options& options, const v1::Swe
 
 absl::Status Run(Options options) {
   KVSCOPE_ASSIGN_OR_RETURN(const orchestrator::Sweep sweep,
-                           orchestrator::LoadSweep(options.sweep_file));
+                           LoadSweep(options.sweep_file, options.models));
   const fs::path directory = OutDirectory(options, sweep);
   const bool local = options.session.connect.empty();
-  ModelNames names = ClusterNames(sweep);
+  KVSCOPE_ASSIGN_OR_RETURN(const ModelNames names, local ? LocalNames(sweep, options.sweep_file)
+                                                         : ClusterNames(sweep, options.sweep_file));
   if (local) {
-    KVSCOPE_ASSIGN_OR_RETURN(names, LocalNames(sweep, options.sweep_file));
     if (options.session.store.empty()) {
       options.session.store =
           ((options.out.empty() ? fs::path(kDefaultDirectory) : directory) / kStoreName).string();
@@ -135,7 +138,7 @@ absl::Status Run(Options options) {
   }
   KVSCOPE_RETURN_IF_ERROR(MakeDirectory(directory));
   WarnOfUnrecorded(sweep);
-  if (options.workers == 0) options.workers = AutoWorkers(names.model);
+  if (options.workers == 0) options.workers = AutoWorkers(names.models);
 
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, options.workers));
   KVSCOPE_ASSIGN_OR_RETURN(v1::Sweep submitted,
@@ -166,9 +169,11 @@ void AddRun(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("run", "Run a sweep, in this process or on a cluster");
   command->footer(
       "Example:\n  kvscope run sweeps/pocket.yaml --out /tmp/pocket\n"
-      "  kvscope run sweeps/pocket.yaml --connect 127.0.0.1:7400\n\n"
+      "  kvscope run sweeps/pocket.yaml --connect 127.0.0.1:7400\n"
+      "  kvscope run sweeps/paper.yaml --model ~/models/Llama-3.2-3B-Instruct\n\n"
       "Ctrl-C stops; the same command goes on where it stopped.");
   command->add_option("SWEEP.yaml", options->sweep_file, "the sweep file")->required();
+  AddModelOption(*command, options->models);
   command->add_option("--out", options->out,
                       "directory for store, report and results; default: kvscope-out/NAME, with "
                       "the store kvscope-out/store.db");

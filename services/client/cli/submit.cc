@@ -2,11 +2,14 @@
 
 #include <openssl/evp.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "services/client/cli/model_labels.h"
 #include "services/orchestrator/datasets/source.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/grpc_status.h"
@@ -119,7 +122,8 @@ v1::Regime RegimeProto(orchestrator::Regime regime) {
 v1::SweepSpec SpecProto(const orchestrator::Sweep& sweep, const ModelNames& names) {
   v1::SweepSpec spec;
   spec.set_name(sweep.name);
-  spec.set_model(names.model);
+  spec.set_model(names.models.front());
+  for (size_t i = 1; i < names.models.size(); ++i) spec.add_more_models(names.models[i]);
   spec.set_device(sweep.device);
   spec.set_dtype(sweep.dtype);
   for (const auto regime : sweep.regimes) spec.add_regimes(RegimeProto(regime));
@@ -145,7 +149,7 @@ v1::SweepSpec SpecProto(const orchestrator::Sweep& sweep, const ModelNames& name
   return spec;
 }
 
-absl::StatusOr<std::string> DirectoryPath(const char* field, const std::string& directory,
+absl::StatusOr<std::string> DirectoryPath(const std::string& field, const std::string& directory,
                                           const std::string& sweep_path) {
   std::error_code error;
   if (fs::is_directory(directory, error)) return directory;
@@ -153,11 +157,6 @@ absl::StatusOr<std::string> DirectoryPath(const char* field, const std::string& 
   if (fs::is_directory(beside, error)) return beside.string();
   return absl::NotFoundError(absl::StrCat(sweep_path, ": ", field, ": no directory ", directory,
                                           " here, nor ", beside.string()));
-}
-
-std::string LastName(const std::string& path) {
-  const fs::path normal = fs::path(path).lexically_normal();
-  return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
 }
 
 // The same spec gives the same id, so that a repeated submission is the same sweep.
@@ -200,7 +199,19 @@ absl::StatusOr<v1::Sweep> Submit(v1::OrchestratorService::Stub& stub,
 absl::StatusOr<ModelNames> LocalNames(const orchestrator::Sweep& sweep,
                                       const std::string& sweep_path) {
   ModelNames names;
-  KVSCOPE_ASSIGN_OR_RETURN(names.model, DirectoryPath("model", sweep.model, sweep_path));
+  for (size_t i = 0; i < sweep.models.size(); ++i) {
+    const std::string field = ModelField(sweep, i);
+    KVSCOPE_ASSIGN_OR_RETURN(const std::string directory,
+                             DirectoryPath(field, sweep.models[i], sweep_path));
+    for (size_t j = 0; j < i; ++j) {
+      std::error_code error;
+      if (!fs::equivalent(directory, names.models[j], error)) continue;
+      return absl::InvalidArgumentError(absl::StrCat(sweep_path, ": ", field, ": ", directory,
+                                                     " is the same directory as ",
+                                                     ModelField(sweep, j), ", ", names.models[j]));
+    }
+    names.models.push_back(directory);
+  }
   names.scoring_tokenizer = sweep.score.tokenizer;
   if (names.scoring_tokenizer == kOwnTokenizer) return names;
   KVSCOPE_ASSIGN_OR_RETURN(names.scoring_tokenizer,
@@ -208,8 +219,46 @@ absl::StatusOr<ModelNames> LocalNames(const orchestrator::Sweep& sweep,
   return names;
 }
 
-ModelNames ClusterNames(const orchestrator::Sweep& sweep) {
-  return {LastName(sweep.model), LastName(sweep.score.tokenizer)};
+absl::StatusOr<ModelNames> ClusterNames(const orchestrator::Sweep& sweep,
+                                        const std::string& sweep_path) {
+  ModelNames names;
+  for (size_t i = 0; i < sweep.models.size(); ++i) {
+    const std::string name = LastName(sweep.models[i]);
+    const auto same = std::find(names.models.begin(), names.models.end(), name);
+    if (same != names.models.end()) {
+      const auto j = static_cast<size_t>(same - names.models.begin());
+      return absl::InvalidArgumentError(
+          absl::StrCat(sweep_path, ": ", ModelField(sweep, i), ": ", sweep.models[i], " and ",
+                       ModelField(sweep, j), ", ", sweep.models[j], ", are both called ", name,
+                       " on a cluster, which knows models by the last part of their path"));
+    }
+    names.models.push_back(name);
+  }
+  names.scoring_tokenizer = LastName(sweep.score.tokenizer);
+  return names;
+}
+
+void AddModelOption(CLI::App& command, std::vector<std::string>& models) {
+  command
+      .add_option(
+          "--model", models,
+          "a model directory to run instead of the sweep file's; may be given several times")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+absl::StatusOr<orchestrator::Sweep> LoadSweep(const std::string& path,
+                                              const std::vector<std::string>& models) {
+  KVSCOPE_ASSIGN_OR_RETURN(orchestrator::Sweep sweep, orchestrator::LoadSweep(path));
+  if (std::find(models.begin(), models.end(), "") != models.end()) {
+    return absl::InvalidArgumentError("--model: is empty, must be a directory");
+  }
+  if (!models.empty()) sweep.models = models;
+  return sweep;
+}
+
+std::string ModelField(const orchestrator::Sweep& sweep, size_t ordinal) {
+  return sweep.models.size() == 1 ? "model" : absl::StrCat("model[", ordinal, "]");
 }
 
 }  // namespace kvscope::cli

@@ -6,8 +6,10 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "services/client/cli/cells.h"
 #include "services/client/cli/command.h"
+#include "services/client/cli/model_labels.h"
 #include "services/client/cli/session.h"
 #include "services/client/cli/terminal.h"
 #include "services/client/cli/watch.h"
@@ -61,13 +63,20 @@ absl::Status List(const Options& options) {
       const std::time_t created = sweep.create_time().seconds();
       char when[32];
       std::strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", std::localtime(&created));
-      table.AddRow({sweep.id(), sweep.spec().name(), StateText(sweep.state()), sweep.spec().model(),
-                    when, ProgressText(sweep.progress())});
+      table.AddRow({sweep.id(), sweep.spec().name(), StateText(sweep.state()),
+                    absl::StrJoin(ModelsOf(sweep), ", "), when, ProgressText(sweep.progress())});
     }
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
   if (!options.json) table.Print(std::cout);
   return absl::OkStatus();
+}
+
+void AddModel(const std::string& name, const v1::ModelInfo& info, Table& table) {
+  table.AddRow({"model", name});
+  if (info.weights_digest().empty()) return;  // not checked yet
+  table.AddRow({"weights", info.weights_digest()});
+  table.AddRow({"device", absl::StrCat(info.device(), " ", info.dtype())});
 }
 
 void PrintSweep(const v1::Sweep& sweep) {
@@ -79,10 +88,11 @@ void PrintSweep(const v1::Sweep& sweep) {
   table.AddRow({"progress", ProgressText(sweep.progress())});
   table.AddRow({"answers", absl::StrCat(Thousands(sweep.progress().streams_done()), " of ",
                                         Thousands(sweep.progress().streams_total()))});
-  table.AddRow({"model", spec.model()});
-  if (sweep.has_model()) {
-    table.AddRow({"weights", sweep.model().weights_digest()});
-    table.AddRow({"device", absl::StrCat(sweep.model().device(), " ", sweep.model().dtype())});
+  AddModel(spec.model(), sweep.model(), table);
+  for (int i = 0; i < spec.more_models_size(); ++i) {
+    const bool checked = i < sweep.more_models_size();
+    AddModel(spec.more_models(i),
+             checked ? sweep.more_models(i) : v1::ModelInfo::default_instance(), table);
   }
   for (const v1::Dataset& dataset : spec.datasets()) {
     table.AddRow({"data set", absl::StrCat(dataset.name(), ": ", dataset.passage_count(),

@@ -13,7 +13,7 @@ namespace kvscope::orchestrator {
 // One cell of the results table: a data set, regime, press and ratio, averaged over its answers.
 // Shares and F1 lie in [0, 1]; null = not defined for any answer of the cell.
 struct ReportRow {
-  std::string dataset = {};
+  std::string dataset = {};  // of several models, with the model: their rows are told apart by it
   std::string regime = {};
   std::string press = {};
   double ratio = 0;         // compression ratio: the share of KV pairs removed

@@ -69,12 +69,14 @@ std::string CaptureLine(const CaptureOptions& capture) {
 }  // namespace
 
 std::string CanonicalSweep(const Sweep& sweep) {
-  std::string text = absl::StrCat("name: ", Quote(sweep.name), "\nmodel: ", Quote(sweep.model),
+  const auto quoted = [](std::string* out, const std::string& p) { out->append(Quote(p)); };
+  const bool one = sweep.models.size() == 1;  // is not written as a list
+  std::string text = absl::StrCat("name: ", Quote(sweep.name), "\nmodel: ", one ? "" : "[",
+                                  absl::StrJoin(sweep.models, ", ", quoted), one ? "" : "]",
                                   "\ndevice: ", sweep.device, "\ndtype: ", sweep.dtype,
                                   "\nseed: ", sweep.seed, "\ndatasets:\n");
   for (const DatasetEntry& entry : sweep.datasets) text += DatasetLine(entry);
   const auto regime = [](std::string* out, Regime r) { out->append(RegimeName(r)); };
-  const auto quoted = [](std::string* out, const std::string& p) { out->append(Quote(p)); };
   const auto ratio = [](std::string* out, double r) { out->append(Decimal(r)); };
   absl::StrAppend(&text, "regimes: [", absl::StrJoin(sweep.regimes, ", ", regime), "]\n",
                   "presses: [", absl::StrJoin(sweep.presses, ", ", quoted), "]\n", "ratios: [",

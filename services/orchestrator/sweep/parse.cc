@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <filesystem>
 #include <sstream>
 #include <utility>
 
@@ -64,6 +65,41 @@ void RequireText(YamlSection& section, std::string_view key, YamlErrors& errors,
   const auto node = section.Find(key);
   if (!node || !value.empty()) return;
   errors.Report(node->Mark(), section.Field(key), "is empty, must be text");
+}
+
+// Whether two paths name one folder, as far as can be told from their text.
+bool SamePath(const std::string& a, const std::string& b) {
+  const auto normal = [](const std::string& text) {
+    const std::filesystem::path path = std::filesystem::path(text).lexically_normal();
+    return path.has_filename() ? path : path.parent_path();
+  };
+  return normal(a) == normal(b);
+}
+
+void ParseModels(YamlSection& root, YamlErrors& errors, std::vector<std::string>& models) {
+  root.Require("model");
+  const auto node = root.Find("model");
+  if (!node) return;
+  if (!node->IsSequence()) {
+    std::string model;
+    root.Text("model", &model);
+    RequireText(root, "model", errors, model);
+    models = {std::move(model)};
+    return;
+  }
+  for (const YAML::Node& element : root.List("model")) {
+    const std::string field = Element("model", models.size());
+    std::string model;
+    ReadText(element, field, errors, &model);
+    if (model.empty()) errors.Report(element.Mark(), field, "is empty, must be text");
+    for (size_t i = 0; i < models.size(); ++i) {
+      if (!SamePath(model, models[i])) continue;
+      errors.Report(
+          element.Mark(), field,
+          absl::StrCat("is ", Quoted(model), ", the same model as ", Element("model", i)));
+    }
+    models.push_back(std::move(model));
+  }
 }
 
 // A generator's entry or a file's; the other's keys are refused.
@@ -263,9 +299,7 @@ Sweep ParseRoot(const YAML::Node& node, YamlErrors& errors) {
   Sweep sweep;
   YamlSection root(node, "", kSweepKeys, errors);
   ParseName(root, errors, &sweep.name);
-  root.Require("model");
-  root.Text("model", &sweep.model);
-  RequireText(root, "model", errors, sweep.model);
+  ParseModels(root, errors, sweep.models);
   root.Choice("device", kDevices, &sweep.device);
   root.Choice("dtype", kDtypes, &sweep.dtype);
   root.Unsigned("seed", &sweep.seed);

@@ -1,8 +1,8 @@
 // A sweep as the user writes it (YAML), parsed strictly into plain structs.
 //
 //   name: pocket-cliff
-//   model: models/pocket-llama
-//   datasets:
+//   model: models/pocket-llama               # or several: [models/pocket-llama,
+//   models/pocket-qwen2] datasets:
 //     - {name: knowledge, scale: pocket, passages: 40, seed: 1}    # generated
 //     - {file: my-questions.jsonl}                                 # or the user's own
 //   presses: ["adakv(expected_attention)", "random"]
@@ -89,7 +89,7 @@ struct ScoreOptions {
 
 struct Sweep {
   std::string name;                    // letters, digits, '.', '_', '-'; at most 100
-  std::string model;                   // a folder in Hugging Face layout
+  std::vector<std::string> models;     // folders in Hugging Face layout, each for the whole grid
   std::string device = "auto";         // auto, cpu, cuda
   std::string dtype = "auto";          // auto, float32, bfloat16
   std::vector<DatasetEntry> datasets;  // in the order written

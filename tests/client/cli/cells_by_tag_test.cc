@@ -75,9 +75,9 @@ TEST_F(CellsByTag, CsvAndTableHaveAColumnForEachTag) {
   std::ostringstream csv, table;
   const std::vector<v1::Cell> cells = Fetch(tags);
   ASSERT_TRUE(WriteCells(cells, "csv", csv, tags).ok());
-  EXPECT_THAT(csv.str(), StartsWith("dataset,regime,press,compression_ratio,direction,"
+  EXPECT_THAT(csv.str(), StartsWith("model,dataset,regime,press,compression_ratio,direction,"
                                     "question_type,answer_count,f1,"));
-  EXPECT_THAT(csv.str(), HasSubstr("data,agnostic,snapkv,0.5,reverse,,3,0.5,"));
+  EXPECT_THAT(csv.str(), HasSubstr("tiny,data,agnostic,snapkv,0.5,reverse,,3,0.5,"));
   PrintCells(cells, /*with_dataset=*/true, table, tags);
   EXPECT_THAT(table.str(), HasSubstr("dataset  regime    press   direction  question_type  ratio"));
   EXPECT_THAT(table.str(), HasSubstr("data     agnostic  snapkv  forward    -                  0"));

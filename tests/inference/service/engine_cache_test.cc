@@ -33,7 +33,7 @@ TEST(EngineCache, KeepsTheTwoSmallModelsThatWereUsedLast) {
 }
 
 TEST(EngineCache, OneLargeModelGoesBeforeTheNextIsRead) {
-  EngineCache cache("", /*max_pair_bytes=*/1 << 20);  // pocket-llama has 2.5 MB
+  EngineCache cache("", /*max_pair_bytes=*/1 << 20);  // pocket-llama has 2.3 MB
   const std::weak_ptr<const Engine> llama = Open(cache, kPocketLlama);
   EXPECT_EQ(Open(cache, kPocketLlama), llama.lock());
   const std::weak_ptr<const Engine> qwen2 = Open(cache, kTinyQwen2);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "services/orchestrator/datasets/generator.h"
 #include "services/orchestrator/datasets/passage_json.h"
 #include "tests/orchestrator/datasets/scratch_file.h"
 
@@ -103,7 +104,32 @@ TEST(BundledSweep, IsSmallAndWhole) {
                                             sweep->presses.size() * sweep->ratios.size());
   EXPECT_GT(streams, 10'000);
   EXPECT_LE(streams, 60'000);
-  EXPECT_TRUE(std::filesystem::exists(folder + "/../" + sweep->model + "/config.json"));
+  ASSERT_EQ(sweep->models.size(), 1u);
+  EXPECT_TRUE(std::filesystem::exists(folder + "/../" + sweep->models.front() + "/config.json"));
+}
+
+// Every suite in the order of the paper's Table 1.
+TEST(PaperSweeps, CoverThePapersGrid) {
+  for (const std::string name : {"paper", "paper-small"}) {
+    const auto sweep = LoadSweep(KVSCOPE_SOURCE_DIR "/sweeps/" + name + ".yaml");
+    ASSERT_TRUE(sweep.ok()) << sweep.status();
+    EXPECT_EQ(sweep->name, name);
+    const bool whole = name == "paper";
+    EXPECT_EQ(sweep->models.size(), whole ? 5u : 2u);
+    EXPECT_THAT(sweep->regimes, ElementsAre(Regime::kAgnostic, Regime::kAware));
+    EXPECT_EQ(sweep->presses.size(), whole ? 2u : 3u);
+    EXPECT_EQ(sweep->ratios.size(), whole ? 10u : 11u);
+    EXPECT_EQ(sweep->ratios.front(), 0);
+    ASSERT_EQ(sweep->datasets.size(), Generators().size());
+    for (size_t i = 0; i < sweep->datasets.size(); ++i) {
+      const DatasetEntry& entry = sweep->datasets[i];
+      EXPECT_EQ(entry.name, Generators()[i]->name);
+      EXPECT_EQ(entry.scale, whole ? Scale::kPaper : Scale::kPocket);
+      if (whole) {
+        EXPECT_EQ(entry.passages, Generators()[i]->paper_passages) << entry.name;
+      }
+    }
+  }
 }
 
 }  // namespace

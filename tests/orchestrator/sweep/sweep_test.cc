@@ -67,7 +67,7 @@ TEST(ParseSweep, ReadsEveryField) {
   const auto sweep = ParseSweep(kFull, "s.yaml");
   ASSERT_TRUE(sweep.ok()) << sweep.status();
   EXPECT_EQ(sweep->name, "pocket-cliff");
-  EXPECT_EQ(sweep->model, "models/pocket-llama");
+  EXPECT_THAT(sweep->models, ElementsAre("models/pocket-llama"));
   EXPECT_EQ(sweep->device, "cpu");
   EXPECT_EQ(sweep->dtype, "bfloat16");
   EXPECT_EQ(sweep->seed, 18446744073709551615u);
@@ -103,8 +103,34 @@ TEST(ParseSweep, FillsInTheDefaults) {
   EXPECT_EQ(sweep->seed, 0u);
 }
 
+TEST(ParseSweep, ReadsOneModelOrSeveral) {
+  const auto with = [](const char* model) {
+    const auto sweep = ParseSweep(absl::StrReplaceAll(kSmall, {{"model: m", model}}), "s.yaml");
+    EXPECT_TRUE(sweep.ok()) << sweep.status();
+    return *sweep;
+  };
+  EXPECT_THAT(with("model: [b, a/x, a/y]").models, ElementsAre("b", "a/x", "a/y"));
+  EXPECT_EQ(with("model: [m]"), with("model: m"));
+  EXPECT_EQ(CanonicalSweep(with("model: [m]")), CanonicalSweep(with("model: m")));
+  EXPECT_THAT(CanonicalSweep(with("model: m")), HasSubstr("\nmodel: \"m\"\n"));
+  EXPECT_THAT(CanonicalSweep(with("model: [m, \"n, o\"]")),
+              HasSubstr("\nmodel: [\"m\", \"n, o\"]\n"));
+  EXPECT_NE(CanonicalSweep(with("model: [a, b]")), CanonicalSweep(with("model: [b, a]")));
+
+  EXPECT_EQ(ErrorWith("model: m", "model: []"),
+            "s.yaml:2: model: is an empty list, must have at least one element");
+  EXPECT_EQ(ErrorWith("model: m", "model: [m, n, m]"),
+            "s.yaml:2: model[2]: is \"m\", the same model as model[0]");
+  EXPECT_EQ(ErrorWith("model: m", "model: [a/m, ./a//m/]"),
+            "s.yaml:2: model[1]: is \"./a//m/\", the same model as model[0]");
+  EXPECT_THAT(ErrorWith("model: m", "model: [m, '']"), HasSubstr("model[1]: is empty"));
+  EXPECT_THAT(ErrorWith("model: m", "model: [m, [n]]"), HasSubstr("model[1]: is a list"));
+}
+
 TEST(CanonicalSweep, RoundTrips) {
-  for (const char* yaml : {kFull, kSmall}) {
+  const std::string several =
+      absl::StrReplaceAll(kSmall, {{"model: m", "model: [models/a, \"b \\\" c\"]"}});
+  for (const char* yaml : {kFull, kSmall, several.c_str()}) {
     const auto sweep = ParseSweep(yaml, "s.yaml");
     ASSERT_TRUE(sweep.ok());
     const std::string canonical = CanonicalSweep(*sweep);
@@ -154,7 +180,7 @@ TEST(ParseSweep, RefusesRepeatedAndMissingKeys) {
 }
 
 TEST(ParseSweep, RefusesWrongTypes) {
-  EXPECT_EQ(ErrorWith("model: m", "model: [m]"), "s.yaml:2: model: is a list, must be text");
+  EXPECT_THAT(ErrorWith("model: m", "model: {m: 1}"), HasSubstr("model: is a map, must be text"));
   EXPECT_THAT(ErrorWith("model: m", "model:"), HasSubstr("model: is empty, must be text"));
   EXPECT_THAT(ErrorWith("model: m", "model: ''"), HasSubstr("model: is empty, must be text"));
   EXPECT_THAT(ErrorWith("ratios: [0]", "ratios: 0"), HasSubstr("must be a list"));
