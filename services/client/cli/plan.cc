@@ -182,6 +182,7 @@ std::string About(const Plan& plan) {
 // One line a model.
 void PrintModels(const std::vector<Plan>& plans) {
   std::vector<std::string> names;
+  names.reserve(plans.size());
   for (const Plan& plan : plans) names.push_back(plan.model);
   const ModelLabels labels(names);
   Table table({"model", "cells", "prefills", "answers", "longest context", "its KV cache", "time"},

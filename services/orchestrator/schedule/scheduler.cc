@@ -56,7 +56,7 @@ bool Scheduler::Checks(int64_t session, const std::string& sweep_id) const {
 absl::Status Scheduler::RefuseCheck(int64_t session, const std::string& sweep_id,
                                     const std::string& error) {
   if (!Checks(session, sweep_id)) return absl::OkStatus();
-  const absl::Status status = store_.FailCheck(sweep_id, error, NowMs());
+  absl::Status status = store_.FailCheck(sweep_id, error, NowMs());
   checks_.erase(sweep_id);  // if the store could not write it, the sweep is checked again
   return status;
 }
@@ -73,7 +73,7 @@ absl::Status Scheduler::AcceptCheck(int64_t session, const std::string& sweep_id
 
 absl::StatusOr<bool> Scheduler::PlanSome() {
   if (planners_.empty()) return false;
-  const absl::StatusOr<bool> finished = planners_.front().Step(NowMs());
+  absl::StatusOr<bool> finished = planners_.front().Step(NowMs());
   // After an error the sweep is still in state checking: a new check plans it from the start.
   if (!finished.ok() || *finished) planners_.pop_front();
   if (absl::IsFailedPrecondition(finished.status())) return false;  // cancelled meanwhile
@@ -153,7 +153,7 @@ absl::Status Scheduler::EndLease(const std::string& key, int64_t token, const Re
   const auto lease = leases_.find(key);
   if (lease == leases_.end() || lease->second.unit.token != token) return absl::OkStatus();
   leases_.erase(lease);
-  const absl::Status status = store_.ReleaseLease(key, token, release, NowMs()).status();
+  absl::Status status = store_.ReleaseLease(key, token, release, NowMs()).status();
   if (!status.ok()) open_releases_.push_back({key, token, {.costs_attempt = false}});
   return status;
 }
