@@ -31,8 +31,8 @@ absl::Status GenerateFile(Options options) {
                          options.llm);
   }
   options.spec.scale = *orchestrator::ScaleOf(options.scale);
-  options.spec.names = options.names == "training" ? orchestrator::Names::kTraining
-                                                   : orchestrator::Names::kHeldOut;
+  options.spec.names =
+      options.names == "training" ? orchestrator::Names::kTraining : orchestrator::Names::kHeldOut;
   KVSCOPE_ASSIGN_OR_RETURN(const orchestrator::GeneratorInfo* generator,
                            orchestrator::FindGenerator(options.spec.name));
   if (options.spec.passages == 0) options.spec.passages = generator->paper_passages;
