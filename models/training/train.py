@@ -33,10 +33,10 @@ START = dict(multi_entity=6, base=2, knowledge=2, multi_presence=1)
 END = dict(
     base=1.0,
     knowledge=1.3,
-    multi_presence=1.2,
-    multi_entity=1.3,
-    long_context=1.0,
-    coreference=2.6,
+    multi_presence=1.0,
+    multi_entity=1.9,
+    long_context=1.3,
+    coreference=1.8,
     hops=2.2,
 )
 POOL = 240  # passages

@@ -361,7 +361,7 @@ TEST(Evaluate, RefusesWhatExceedsTheWindow) {
   const Grid grid = MakeGrid({"knorm"}, {0});
   const auto size = MeasurePassage(Pocket(), grid, passage);
   ASSERT_TRUE(size.ok()) << size.status();
-  for (int i = 0; i < 400; ++i) passage.questions[2].question += " when";
+  for (int i = 0; i < 1000; ++i) passage.questions[2].question += " when";
   const absl::Status status = Refused(grid, passage);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   const std::string message(status.message());
@@ -411,12 +411,12 @@ TEST(Engine, KnowsItsModel) {
   EXPECT_EQ(info.model_type, "llama");
   EXPECT_EQ(info.device, "cpu");
   EXPECT_EQ(info.dtype, "float32");
-  EXPECT_EQ(info.layers, 5);
+  EXPECT_EQ(info.layers, 6);
   EXPECT_EQ(info.q_heads, 4);
   EXPECT_EQ(info.kv_heads, 2);
   EXPECT_EQ(info.head_dim, 32);
   EXPECT_EQ(info.context_window, 1024);
-  EXPECT_EQ(info.parameter_count, 1148288);
+  EXPECT_EQ(info.parameter_count, 1345152);
   EXPECT_THAT(info.weights_digest, SizeIs(64));
   EXPECT_THAT(info.tokenizer_digest, SizeIs(64));
 }
@@ -426,7 +426,7 @@ TEST(Engine, FactsNeedNoWeights) {
   options.device = "cpu";
   const auto engine = Engine::Load(KVSCOPE_SOURCE_DIR "/models/pocket-llama", options, true);
   ASSERT_TRUE(engine.ok()) << engine.status();
-  EXPECT_EQ((*engine)->info().parameter_count, 1148288);
+  EXPECT_EQ((*engine)->info().parameter_count, 1345152);
   EXPECT_EQ((*engine)->info().dtype, "float32");
   EXPECT_TRUE(MeasurePassage(**engine, MakeGrid({"knorm"}, {0}), ThreePeople()).ok());
 }
