@@ -13,6 +13,7 @@
 #include "services/inference/presses/press.h"
 #include "services/metrics/registry.h"
 #include "services/orchestrator/datasets/generator.h"
+#include "services/orchestrator/datasets/suite_rules.h"
 
 namespace kvscope::cli {
 namespace {
@@ -121,12 +122,33 @@ absl::Status Models(const std::string& directory, bool as_json) {
   return absl::OkStatus();
 }
 
+// "6", or "5 to 6" where a suite allows several.
+std::string RangeText(const orchestrator::Range& range) {
+  if (range.low == range.high) return Thousands(range.low);
+  return absl::StrCat(Thousands(range.low), " to ", Thousands(range.high));
+}
+
+Json ScalesOf(std::string_view suite) {
+  Json scales = Json::array();
+  for (const orchestrator::Scale scale :
+       {orchestrator::Scale::kPaper, orchestrator::Scale::kPocket}) {
+    const orchestrator::SuiteRule* rule = orchestrator::FindSuiteRule(suite, scale);
+    if (rule == nullptr) continue;
+    scales.push_back({{"scale", Text(orchestrator::ScaleName(scale))},
+                      {"words", RangeText(rule->words)},
+                      {"questions", RangeText(rule->questions)},
+                      {"passages", rule->passages}});
+  }
+  return scales;
+}
+
 absl::Status Datasets(bool as_json) {
   Json list = Json::array();
   for (const orchestrator::GeneratorInfo* generator : orchestrator::Generators()) {
     list.push_back({{"name", Text(generator->name)},
                     {"summary", Text(generator->summary)},
-                    {"source", Text(generator->source)}});
+                    {"source", Text(generator->source)},
+                    {"scales", ScalesOf(generator->name)}});
   }
   if (as_json) {
     std::cout << list.dump(2) << '\n';
@@ -136,6 +158,14 @@ absl::Status Datasets(bool as_json) {
     std::cout << generator["name"].get<std::string>() << "  ("
               << generator["source"].get<std::string>() << ")\n    "
               << generator["summary"].get<std::string>() << '\n';
+    for (const Json& scale : generator["scales"]) {
+      std::cout << "    " << scale["scale"].get<std::string>() << ": "
+                << scale["words"].get<std::string>() << " words and "
+                << scale["questions"].get<std::string>() << " questions a passage";
+      const auto passages = scale["passages"].get<int64_t>();
+      if (passages > 0) std::cout << ", " << Thousands(passages) << " passages in the paper";
+      std::cout << '\n';
+    }
   }
   std::cout << "\nYour own: a JSONL file, `datasets: [{file: questions.jsonl}]`; check it with\n"
                "`kvscope dataset check questions.jsonl`.\n";

@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include <utility>
+
 #include "services/orchestrator/datasets/grounding.h"
 #include "services/orchestrator/sweep/utf8.h"
 
@@ -37,27 +39,33 @@ bool AnswerFinder::IsWordBefore(size_t byte) const {
   return IsWord(normalized_, byte);
 }
 
-std::vector<Evidence> AnswerFinder::Find(std::string_view answer, size_t most) const {
+AnswerFinder::Places AnswerFinder::Look(std::string_view answer, size_t most) const {
   const std::string wanted = NormalizeText(answer);
-  std::vector<Evidence> words;
-  std::vector<Evidence> anywhere;
-  if (wanted.empty()) return words;
-  const AnswerFinder& text = *this;
+  Places places;
+  if (wanted.empty()) return places;
   const bool starts_in_word = IsWord(wanted, 0);
   size_t last = wanted.size() - 1;
   while (last > 0 && Continues(wanted[last])) --last;
   const bool ends_in_word = IsWord(wanted, last);
   size_t at = normalized_.find(wanted);
-  while (at != std::string::npos && words.size() < most) {
+  while (at != std::string::npos && places.words.size() < most) {
     const size_t end = at + wanted.size();
     const Evidence span{sources_[at], int64_t{sources_[end - 1]} + 1};
-    const bool own =
-        !(starts_in_word && text.IsWordBefore(at)) && !(ends_in_word && text.IsWordAt(end));
-    if (own) words.push_back(span);
-    if (anywhere.size() < most) anywhere.push_back(span);
+    const bool own = !(starts_in_word && IsWordBefore(at)) && !(ends_in_word && IsWordAt(end));
+    if (own) places.words.push_back(span);
+    if (places.anywhere.size() < most) places.anywhere.push_back(span);
     at = normalized_.find(wanted, end);
   }
-  return words.empty() ? anywhere : words;
+  return places;
+}
+
+std::vector<Evidence> AnswerFinder::Find(std::string_view answer, size_t most) const {
+  Places places = Look(answer, most);
+  return places.words.empty() ? std::move(places.anywhere) : std::move(places.words);
+}
+
+std::vector<Evidence> AnswerFinder::FindWords(std::string_view answer, size_t most) const {
+  return Look(answer, most).words;
 }
 
 }  // namespace kvscope::orchestrator

@@ -20,10 +20,20 @@ class AnswerFinder {
   // stands so.  Empty: it does not occur, as NormalizeText sees it.
   std::vector<Evidence> Find(std::string_view answer, size_t most) const;
 
+  // The same, but only as words of their own: nothing where it stands within longer words only.
+  std::vector<Evidence> FindWords(std::string_view answer, size_t most = SIZE_MAX) const;
+  bool HoldsWords(std::string_view answer) const { return !FindWords(answer, 1).empty(); }
+
   // Code points of the context.
   int64_t length() const { return length_; }
 
  private:
+  // Both kinds of places, at most `most` of each.
+  struct Places {
+    std::vector<Evidence> words, anywhere;
+  };
+  Places Look(std::string_view answer, size_t most) const;
+
   bool IsWordAt(size_t byte) const;      // of normalized_; false at its end
   bool IsWordBefore(size_t byte) const;  // false at its beginning
 

@@ -44,36 +44,8 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
     if (random.OneIn(4)) story.Remark();
   }
   passage.context = story.text();
-  passage.questions.clear();
-  for (const size_t fact : facts) {
-    passage.questions.push_back(story.AskForward(fact));
-    passage.questions.push_back(story.AskReverse(fact));
-  }
-  KeepSome(kForward, kQuestions / 2, random, passage.questions);
-  KeepSome(kReverse, kQuestions / 2, random, passage.questions);
+  AskBothWays(story, facts, kQuestions / 2, kQuestions / 2, random, passage.questions);
 }
-
-Passage MakePocketPassage(Names names, uint64_t seed, int64_t index) {
-  Random random = PocketRandom("base", names, seed, index);
-  Passage passage = NewPassage("base", Scale::kPocket, names, seed, index);
-  do {
-    WritePocketPassage(random, names, passage);
-  } while (!AnswersAreUnambiguous(passage));
-  NumberQuestions(passage);
-  return passage;
-}
-
-Passage MakeBase(Scale scale, Names names, uint64_t seed, int64_t index) {
-  return scale == Scale::kPaper ? MakePaperBase(seed, index)
-                                : MakePocketPassage(names, seed, index);
-}
-
-constexpr GeneratorParameter kParameters[] = {
-    {"scale", "pocket", "paper | pocket",
-     "a passage of about 175 words, or one of about 60 worded for the pocket models"},
-    {"passages", "", "1 to 1000000", "how many passages; each has 6 questions"},
-    {"seed", "0", "0 to 2^64 - 1", "equal seeds give equal passages"},
-};
 
 }  // namespace
 
@@ -82,8 +54,8 @@ extern const GeneratorInfo kBase = {
     .summary = "One subject and its attributes, among others who have the like.",
     .source = "arXiv:2603.01426, section 2",
     .paper_passages = 200,
-    .parameters = kParameters,
-    .make = MakeBase,
+    .make_paper = MakePaperBase,
+    .write_pocket = WritePocketPassage,
 };
 
 }  // namespace kvscope::orchestrator

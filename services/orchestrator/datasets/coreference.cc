@@ -59,7 +59,6 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
     }
   }
   passage.context = story.text();
-  passage.questions.clear();
   for (const auto& [fact, gender] : facts) {
     passage.questions.push_back(story.AskForward(fact));
   }
@@ -77,28 +76,6 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
   }
 }
 
-Passage MakePocketPassage(Names names, uint64_t seed, int64_t index) {
-  Random random = PocketRandom("coreference", names, seed, index);
-  Passage passage = NewPassage("coreference", Scale::kPocket, names, seed, index);
-  do {
-    WritePocketPassage(random, names, passage);
-  } while (!AnswersAreUnambiguous(passage));
-  NumberQuestions(passage);
-  return passage;
-}
-
-Passage MakeCoreference(Scale scale, Names names, uint64_t seed, int64_t index) {
-  return scale == Scale::kPaper ? MakePaperCoreference(seed, index)
-                                : MakePocketPassage(names, seed, index);
-}
-
-constexpr GeneratorParameter kParameters[] = {
-    {"scale", "pocket", "paper | pocket",
-     "one person in 44 words, or two in about 50 worded for the pocket models"},
-    {"passages", "", "1 to 1000000", "how many passages; each has 9 questions"},
-    {"seed", "0", "0 to 2^64 - 1", "equal seeds give equal passages"},
-};
-
 }  // namespace
 
 extern const GeneratorInfo kCoreference = {
@@ -106,8 +83,8 @@ extern const GeneratorInfo kCoreference = {
     .summary = "Pronouns that lead to a person, and some that lead to nobody: `I dont know`.",
     .source = "arXiv:2603.01426, section 2",
     .paper_passages = 8000,
-    .parameters = kParameters,
-    .make = MakeCoreference,
+    .make_paper = MakePaperCoreference,
+    .write_pocket = WritePocketPassage,
 };
 
 }  // namespace kvscope::orchestrator

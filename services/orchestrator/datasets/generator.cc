@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "services/orchestrator/datasets/passage_ids.h"
+#include "services/orchestrator/datasets/pocket_story.h"
 #include "services/orchestrator/sweep/nearest_name.h"
 #include "services/orchestrator/sweep/utf8.h"
 
@@ -38,6 +40,21 @@ absl::StatusOr<const GeneratorInfo*> FindGenerator(std::string_view name) {
       absl::StrCat(Quoted(name), " is no generated data set", KnownNames(name, names)));
 }
 
+Passage MakePassage(const GeneratorInfo& suite, Scale scale, Names names, uint64_t seed,
+                    int64_t index) {
+  if (scale == Scale::kPaper) return suite.make_paper(seed, index);
+  const std::string name(suite.name);
+  const std::string salt = absl::StrCat(name, names == Names::kTraining ? "/training" : "/pocket");
+  Random random = Random::Keyed(seed, salt, static_cast<uint64_t>(index));
+  Passage passage;
+  do {
+    passage = NewPassage(name, scale, names, seed, index);
+    suite.write_pocket(random, names, passage);
+  } while (!AnswersAreUnambiguous(passage));
+  NumberQuestions(passage);
+  return passage;
+}
+
 absl::Status Generate(const GeneratorSpec& spec, const PassageSink& sink) {
   const absl::StatusOr<const GeneratorInfo*> info = FindGenerator(spec.name);
   if (!info.ok()) return info.status();
@@ -46,7 +63,7 @@ absl::Status Generate(const GeneratorSpec& spec, const PassageSink& sink) {
         absl::StrCat("passages: is ", spec.passages, ", must be from 1 to ", kMaxPassages));
   }
   for (int64_t index = 0; index < spec.passages; ++index) {
-    const absl::Status status = sink((*info)->make(spec.scale, spec.names, spec.seed, index));
+    const absl::Status status = sink(MakePassage(**info, spec.scale, spec.names, spec.seed, index));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

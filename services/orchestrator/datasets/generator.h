@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "services/orchestrator/datasets/passage.h"
+#include "services/orchestrator/datasets/random.h"
 #include "services/orchestrator/sweep/sweep.h"
 
 namespace kvscope::orchestrator {
@@ -21,24 +22,23 @@ enum class Names {
   kTraining,  // the others
 };
 
-struct GeneratorParameter {
-  std::string_view name;
-  std::string_view default_value;  // as the user would write it; empty: required
-  std::string_view range;
-  std::string_view summary;
-};
-
 struct GeneratorInfo {
   std::string_view name;
   std::string_view summary;
   std::string_view source;
   int64_t paper_passages;  // how many the paper has
-  std::span<const GeneratorParameter> parameters;
-  // Makes passage `index` (from 0).  Equal arguments give equal passages on every machine, and a
-  // passage does not depend on the others.  Every tag is filled, every id set, every answer
-  // grounded, and the ids of different scales, names, seeds and indices differ.
-  Passage (*make)(Scale scale, Names names, uint64_t seed, int64_t index);
+  // Passage `index` (from 0) of the paper's scale, with its ids.
+  Passage (*make_paper)(uint64_t seed, int64_t index);
+  // Writes context and questions of a pocket passage into an empty one.  A passage whose answers
+  // are ambiguous is thrown away and written again.
+  void (*write_pocket)(Random& random, Names names, Passage& passage);
 };
+
+// Passage `index` of a suite.  Equal arguments give equal passages on every machine, and a passage
+// does not depend on the others.  Every tag is filled, every id set, every answer grounded, and the
+// ids of different scales, names, seeds and indices differ.
+Passage MakePassage(const GeneratorInfo& suite, Scale scale, Names names, uint64_t seed,
+                    int64_t index);
 
 struct GeneratorSpec {
   std::string name;

@@ -37,7 +37,7 @@ Chain AddChain(Random& random, PocketStory& story) {
   return chain;
 }
 
-void AskBothWays(PocketStory& story, size_t fact, int64_t hop, std::vector<Question>& questions) {
+void AskOfHop(PocketStory& story, size_t fact, int64_t hop, std::vector<Question>& questions) {
   questions.push_back(story.AskForward(fact));
   questions.back().hop = hop;
   questions.push_back(story.AskReverse(fact));
@@ -55,8 +55,8 @@ void AskAll(PocketStory& story, const Chain& chain, std::vector<Question>& quest
   const std::string friend_of = absl::StrCat(link.noun, " of ", link.subject);
   const size_t links[] = {chain.link, chain.employer, chain.seat};
   const std::span<const size_t> all(links);
-  AskBothWays(story, chain.attribute, 0, questions);
-  for (const size_t fact : links) AskBothWays(story, fact, 1, questions);
+  AskOfHop(story, chain.attribute, 0, questions);
+  for (const size_t fact : links) AskOfHop(story, fact, 1, questions);
   AskLinks(story, absl::StrCat("What was the employer of the ", friend_of, "?"), all.first(2),
            questions);
   AskLinks(story, absl::StrCat("Where was the employer of ", link.value, " based?"), all.last(2),
@@ -95,32 +95,9 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
     if (random.OneIn(6)) story.Remark();
   }
   passage.context = story.text();
-  passage.questions.clear();
   for (const Chain& chain : chains) AskAll(story, chain, passage.questions);
   KeepQuotas(random, passage.questions);
 }
-
-Passage MakePocketPassage(Names names, uint64_t seed, int64_t index) {
-  Random random = PocketRandom("hops", names, seed, index);
-  Passage passage = NewPassage("hops", Scale::kPocket, names, seed, index);
-  do {
-    WritePocketPassage(random, names, passage);
-  } while (!AnswersAreUnambiguous(passage));
-  NumberQuestions(passage);
-  return passage;
-}
-
-Passage MakeHops(Scale scale, Names names, uint64_t seed, int64_t index) {
-  return scale == Scale::kPaper ? MakePaperHops(seed, index)
-                                : MakePocketPassage(names, seed, index);
-}
-
-constexpr GeneratorParameter kParameters[] = {
-    {"scale", "pocket", "paper | pocket",
-     "a passage of about 1,100 words, or one of about 80 worded for the pocket models"},
-    {"passages", "", "1 to 1000000", "how many passages; each has 16 questions"},
-    {"seed", "0", "0 to 2^64 - 1", "equal seeds give equal passages"},
-};
 
 }  // namespace
 
@@ -129,8 +106,8 @@ extern const GeneratorInfo kHops = {
     .summary = "Chains of linked entities; a question follows 0 to 3 links.",
     .source = "arXiv:2603.01426, section 2",
     .paper_passages = 100,
-    .parameters = kParameters,
-    .make = MakeHops,
+    .make_paper = MakePaperHops,
+    .write_pocket = WritePocketPassage,
 };
 
 }  // namespace kvscope::orchestrator

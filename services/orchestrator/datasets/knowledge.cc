@@ -11,6 +11,7 @@
 #include "services/orchestrator/datasets/generator.h"
 #include "services/orchestrator/datasets/invented_names.h"
 #include "services/orchestrator/datasets/marked_text.h"
+#include "services/orchestrator/datasets/passage_ids.h"
 #include "services/orchestrator/datasets/pocket_story.h"
 #include "services/orchestrator/datasets/random.h"
 
@@ -204,28 +205,6 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
   passage.questions.insert(passage.questions.end(), manipulated.begin(), manipulated.end());
 }
 
-Passage MakePocketPassage(Names names, uint64_t seed, int64_t index) {
-  Random random = PocketRandom("knowledge", names, seed, index);
-  Passage passage = NewPassage("knowledge", Scale::kPocket, names, seed, index);
-  do {
-    WritePocketPassage(random, names, passage);
-  } while (!AnswersAreUnambiguous(passage));
-  NumberQuestions(passage);
-  return passage;
-}
-
-Passage MakeKnowledge(Scale scale, Names names, uint64_t seed, int64_t index) {
-  return scale == Scale::kPaper ? MakePaperPassage(seed, index)
-                                : MakePocketPassage(names, seed, index);
-}
-
-constexpr GeneratorParameter kParameters[] = {
-    {"scale", "pocket", "paper | pocket",
-     "one person in 32 words, or records of 2 to 4 persons worded for the pocket models"},
-    {"passages", "", "1 to 1000000", "how many passages; each has 13 questions"},
-    {"seed", "0", "0 to 2^64 - 1", "equal seeds give equal passages"},
-};
-
 }  // namespace
 
 extern const GeneratorInfo kKnowledge = {
@@ -233,8 +212,8 @@ extern const GeneratorInfo kKnowledge = {
     .summary = "Template biographies: birth, study, work and home, asked both ways.",
     .source = "arXiv:2603.01426, section 2",
     .paper_passages = 4000,
-    .parameters = kParameters,
-    .make = MakeKnowledge,
+    .make_paper = MakePaperPassage,
+    .write_pocket = WritePocketPassage,
 };
 
 }  // namespace kvscope::orchestrator

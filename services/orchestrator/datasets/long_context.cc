@@ -29,36 +29,8 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
     for (int64_t remarks = random.Between(1, 3); remarks > 0; --remarks) story.Remark();
   }
   passage.context = story.text();
-  passage.questions.clear();
-  for (const size_t fact : facts) {
-    passage.questions.push_back(story.AskForward(fact));
-    passage.questions.push_back(story.AskReverse(fact));
-  }
-  KeepSome(kForward, kQuestions / 2, random, passage.questions);
-  KeepSome(kReverse, kQuestions / 2, random, passage.questions);
+  AskBothWays(story, facts, kQuestions / 2, kQuestions / 2, random, passage.questions);
 }
-
-Passage MakePocketPassage(Names names, uint64_t seed, int64_t index) {
-  Random random = PocketRandom("long_context", names, seed, index);
-  Passage passage = NewPassage("long_context", Scale::kPocket, names, seed, index);
-  do {
-    WritePocketPassage(random, names, passage);
-  } while (!AnswersAreUnambiguous(passage));
-  NumberQuestions(passage);
-  return passage;
-}
-
-Passage MakeLongContext(Scale scale, Names names, uint64_t seed, int64_t index) {
-  return scale == Scale::kPaper ? MakePaperLongContext(seed, index)
-                                : MakePocketPassage(names, seed, index);
-}
-
-constexpr GeneratorParameter kParameters[] = {
-    {"scale", "pocket", "paper | pocket",
-     "a passage of about 1,100 words, or one of about 190 worded for the pocket models"},
-    {"passages", "", "1 to 1000000", "how many passages; each has 10 questions"},
-    {"seed", "0", "0 to 2^64 - 1", "equal seeds give equal passages"},
-};
 
 }  // namespace
 
@@ -67,8 +39,8 @@ extern const GeneratorInfo kLongContext = {
     .summary = "Facts of many entities, far apart between other sentences.",
     .source = "arXiv:2603.01426, section 2",
     .paper_passages = 100,
-    .parameters = kParameters,
-    .make = MakeLongContext,
+    .make_paper = MakePaperLongContext,
+    .write_pocket = WritePocketPassage,
 };
 
 }  // namespace kvscope::orchestrator

@@ -50,39 +50,11 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
     if (random.OneIn(5)) story.Remark();
   }
   passage.context = story.text();
-  passage.questions.clear();
-  for (const size_t fact : facts) {
-    passage.questions.push_back(story.AskForward(fact));
-    passage.questions.push_back(story.AskReverse(fact));
-  }
-  KeepSome(kForward, kQuestions / 2, random, passage.questions);
-  KeepSome(kReverse, kQuestions / 2, random, passage.questions);
+  AskBothWays(story, facts, kQuestions / 2, kQuestions / 2, random, passage.questions);
   const auto who = std::find_if(passage.questions.begin(), passage.questions.end(),
                                 [](const Question& q) { return q.question.starts_with("Who "); });
   if (who != passage.questions.end() && who->direction == kReverse) AskLastName(*who);
 }
-
-Passage MakePocketPassage(Names names, uint64_t seed, int64_t index) {
-  Random random = PocketRandom("multi_entity", names, seed, index);
-  Passage passage = NewPassage("multi_entity", Scale::kPocket, names, seed, index);
-  do {
-    WritePocketPassage(random, names, passage);
-  } while (!AnswersAreUnambiguous(passage));
-  NumberQuestions(passage);
-  return passage;
-}
-
-Passage MakeMultiEntity(Scale scale, Names names, uint64_t seed, int64_t index) {
-  return scale == Scale::kPaper ? MakePaperMultiEntity(seed, index)
-                                : MakePocketPassage(names, seed, index);
-}
-
-constexpr GeneratorParameter kParameters[] = {
-    {"scale", "pocket", "paper | pocket",
-     "a passage of about 500 words, or one of about 90 worded for the pocket models"},
-    {"passages", "", "1 to 1000000", "how many passages; each has 10 questions"},
-    {"seed", "0", "0 to 2^64 - 1", "equal seeds give equal passages"},
-};
 
 }  // namespace
 
@@ -91,8 +63,8 @@ extern const GeneratorInfo kMultiEntity = {
     .summary = "Several linked entities with the same kinds of attributes, asked both ways.",
     .source = "arXiv:2603.01426, section 2",
     .paper_passages = 100,
-    .parameters = kParameters,
-    .make = MakeMultiEntity,
+    .make_paper = MakePaperMultiEntity,
+    .write_pocket = WritePocketPassage,
 };
 
 }  // namespace kvscope::orchestrator

@@ -65,37 +65,9 @@ void WritePocketPassage(Random& random, Names names, Passage& passage) {
     if (random.OneIn(4)) story.Remark();
   }
   passage.context = story.text();
-  passage.questions.clear();
-  for (const size_t fact : facts) {
-    passage.questions.push_back(story.AskForward(fact));
-    passage.questions.push_back(story.AskReverse(fact));
-  }
-  KeepSome(kForward, kQuestions / 2 - travels, random, passage.questions);
-  KeepSome(kReverse, kQuestions / 2, random, passage.questions);
+  AskBothWays(story, facts, kQuestions / 2 - travels, kQuestions / 2, random, passage.questions);
   if (travels) passage.questions.push_back(AskBoth(story, trips[0], trips[1]));
 }
-
-Passage MakePocketPassage(Names names, uint64_t seed, int64_t index) {
-  Random random = PocketRandom("multi_presence", names, seed, index);
-  Passage passage = NewPassage("multi_presence", Scale::kPocket, names, seed, index);
-  do {
-    WritePocketPassage(random, names, passage);
-  } while (!AnswersAreUnambiguous(passage));
-  NumberQuestions(passage);
-  return passage;
-}
-
-Passage MakeMultiPresence(Scale scale, Names names, uint64_t seed, int64_t index) {
-  return scale == Scale::kPaper ? MakePaperMultiPresence(seed, index)
-                                : MakePocketPassage(names, seed, index);
-}
-
-constexpr GeneratorParameter kParameters[] = {
-    {"scale", "pocket", "paper | pocket",
-     "a passage of about 500 words, or one of about 90 worded for the pocket models"},
-    {"passages", "", "1 to 1000000", "how many passages; each has 10 questions"},
-    {"seed", "0", "0 to 2^64 - 1", "equal seeds give equal passages"},
-};
 
 }  // namespace
 
@@ -104,8 +76,8 @@ extern const GeneratorInfo kMultiPresence = {
     .summary = "One entity mentioned many times, some facts twice; which mention answers?",
     .source = "arXiv:2603.01426, section 2",
     .paper_passages = 100,
-    .parameters = kParameters,
-    .make = MakeMultiPresence,
+    .make_paper = MakePaperMultiPresence,
+    .write_pocket = WritePocketPassage,
 };
 
 }  // namespace kvscope::orchestrator

@@ -6,7 +6,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "services/orchestrator/datasets/pocket_relations.h"
 
 namespace kvscope::orchestrator {
@@ -292,25 +291,14 @@ void KeepSome(std::string_view direction, size_t count, Random& random,
   questions = std::move(kept);
 }
 
-Passage NewPassage(std::string_view dataset, Scale scale, Names names, uint64_t seed,
-                   int64_t index) {
-  Passage passage;
-  passage.dataset = dataset;
-  const std::string part(names == Names::kTraining ? "training" : ScaleName(scale));
-  passage.passage_id = absl::StrFormat("%s-%s-%d-%04d", passage.dataset, part, seed, index);
-  return passage;
-}
-
-void NumberQuestions(Passage& passage) {
-  for (size_t i = 0; i < passage.questions.size(); ++i) {
-    passage.questions[i].question_id = absl::StrFormat("%s-%02d", passage.passage_id, i);
+void AskBothWays(PocketStory& story, std::span<const size_t> facts, size_t forward, size_t reverse,
+                 Random& random, std::vector<Question>& questions) {
+  for (const size_t fact : facts) {
+    questions.push_back(story.AskForward(fact));
+    questions.push_back(story.AskReverse(fact));
   }
-}
-
-Random PocketRandom(std::string_view dataset, Names names, uint64_t seed, int64_t index) {
-  const std::string salt =
-      absl::StrCat(std::string(dataset), names == Names::kTraining ? "/training" : "/pocket");
-  return Random::Keyed(seed, salt, static_cast<uint64_t>(index));
+  KeepSome(kForward, forward, random, questions);
+  KeepSome(kReverse, reverse, random, questions);
 }
 
 }  // namespace kvscope::orchestrator

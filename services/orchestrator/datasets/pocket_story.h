@@ -119,13 +119,9 @@ bool AnswersAreUnambiguous(const Passage& passage);
 void KeepSome(std::string_view direction, size_t count, Random& random,
               std::vector<Question>& questions);
 
-// An empty passage with its data set's name and its id; NumberQuestions sets the questions' ids.
-Passage NewPassage(std::string_view dataset, Scale scale, Names names, uint64_t seed,
-                   int64_t index);
-void NumberQuestions(Passage& passage);
-
-// The stream of draws that belongs to the passage.
-Random PocketRandom(std::string_view dataset, Names names, uint64_t seed, int64_t index);
+// Asks for every fact both ways, and keeps so many questions of each direction.
+void AskBothWays(PocketStory& story, std::span<const size_t> facts, size_t forward, size_t reverse,
+                 Random& random, std::vector<Question>& questions);
 
 // Orders `items` anew, evenly over all orders.
 template <typename T>

@@ -73,7 +73,7 @@ absl::StatusOr<std::optional<Passage>> PassageSource::NextGenerated(const Datase
   if (index_ == entry.passages) return std::nullopt;
   const absl::StatusOr<const GeneratorInfo*> info = FindGenerator(entry.name);
   if (!info.ok()) return InField(entry_, "name", info.status());
-  Passage passage = (*info)->make(entry.scale, Names::kHeldOut, entry.seed, index_);
+  Passage passage = MakePassage(**info, entry.scale, Names::kHeldOut, entry.seed, index_);
   const std::string origin = absl::StrCat("generated ", entry.name);
   if (absl::Status status = seen_->Note(passage, origin, index_ + 1); !status.ok()) return status;
   return passage;

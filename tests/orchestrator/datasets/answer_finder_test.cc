@@ -43,5 +43,25 @@ TEST(AnswerFinder, PunctuationNeedsNoEdge) {
   EXPECT_THAT(AnswerFinder("x(a)b").Find("(a)", 9), ElementsAre(Evidence{1, 4}));
 }
 
+TEST(AnswerFinder, FindsWholeWordsOnly) {
+  const AnswerFinder index("Art is no party; in 1912 she had 12 art books.");
+  EXPECT_THAT(index.FindWords("art"), ElementsAre(Evidence{0, 3}, Evidence{36, 39}));
+  EXPECT_THAT(index.FindWords("12"), ElementsAre(Evidence{33, 35}));
+  EXPECT_THAT(index.FindWords("rt is"), IsEmpty());
+  EXPECT_THAT(index.FindWords("books."), ElementsAre(Evidence{40, 46}));
+  EXPECT_THAT(index.FindWords(""), IsEmpty());
+  EXPECT_THAT(index.FindWords(" \n"), IsEmpty());
+}
+
+TEST(AnswerFinder, EndsWordsAtCurlyQuotes) {
+  const std::string passage = "Żółw’s friend Étienne — “Ötzi” — slept.";
+  const AnswerFinder index(passage);
+  EXPECT_THAT(index.FindWords("żółw"),
+              ElementsAre(Evidence{0, 4}));  // the curly quote ends the word
+  EXPECT_THAT(index.FindWords("étienne"), ElementsAre(Evidence{14, 21}));
+  EXPECT_THAT(index.FindWords("ötzi"), ElementsAre(Evidence{25, 29}));
+  EXPECT_THAT(index.FindWords("tzi"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace kvscope::orchestrator

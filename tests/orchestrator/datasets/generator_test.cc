@@ -78,7 +78,6 @@ TEST_P(EverySuite, IsDescribed) {
   EXPECT_FALSE(info.summary.empty());
   EXPECT_FALSE(info.source.empty());
   EXPECT_GT(info.paper_passages, 0);
-  EXPECT_FALSE(info.parameters.empty());
 }
 
 TEST_P(EverySuite, FillsEveryTagAndId) {

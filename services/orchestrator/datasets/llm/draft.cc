@@ -8,9 +8,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "services/orchestrator/datasets/answer_finder.h"
 #include "services/orchestrator/datasets/grounding.h"
 #include "services/orchestrator/datasets/llm/entity_names.h"
-#include "services/orchestrator/datasets/llm/mentions.h"
 #include "services/status_macros.h"
 
 namespace kvscope::orchestrator::llm {
@@ -66,7 +66,7 @@ void CheckLength(const Draft& draft, WordRange range, std::vector<Problem>& prob
                       ""});
 }
 
-void CheckEntities(const Draft& draft, const WritingRules& rules, const MentionIndex& index,
+void CheckEntities(const Draft& draft, const WritingRules& rules, const AnswerFinder& index,
                    std::vector<Problem>& problems) {
   if (static_cast<int>(draft.entities.size()) < rules.least_entities) {
     problems.push_back({"too_few_entities",
@@ -75,7 +75,7 @@ void CheckEntities(const Draft& draft, const WritingRules& rules, const MentionI
                         ""});
   }
   for (const Entity& entity : draft.entities) {
-    if (!index.Holds(entity.name)) {
+    if (!index.HoldsWords(entity.name)) {
       problems.push_back({"entity_missing",
                           absl::StrCat("the entity ", InQuotes(entity.name),
                                        " does not stand in the passage in these words"),
@@ -83,7 +83,7 @@ void CheckEntities(const Draft& draft, const WritingRules& rules, const MentionI
     }
   }
   const auto mentions =
-      draft.entities.empty() ? 0 : static_cast<int>(index.Find(draft.entities[0].name).size());
+      draft.entities.empty() ? 0 : static_cast<int>(index.FindWords(draft.entities[0].name).size());
   const Range& allowed = rules.suite->reverse_occurrences;
   if (mentions > 0 && !allowed.Contains(mentions)) {
     problems.push_back({"mentions",
@@ -104,7 +104,7 @@ void CheckEntities(const Draft& draft, const WritingRules& rules, const MentionI
 
 // What is wrong with one fact; nothing if it may be asked about.
 std::optional<Problem> FactProblem(const Draft& draft, const Fact& fact,
-                                   const MentionIndex& index) {
+                                   const AnswerFinder& index) {
   const auto problem = [&](std::string_view reason, const std::string& detail) {
     return Problem{reason, absl::StrCat("the fact value ", InQuotes(fact.value), " ", detail),
                    absl::StrCat(fact.subject, " / ", fact.attribute, " / ", fact.value)};
@@ -118,7 +118,7 @@ std::optional<Problem> FactProblem(const Draft& draft, const Fact& fact,
   if (CountWords(fact.value) > kMaxValueWords) {
     return problem("fact_too_long", absl::StrCat("has more than ", kMaxValueWords, " words"));
   }
-  const size_t count = index.Find(fact.value).size();
+  const size_t count = index.FindWords(fact.value).size();
   if (count == 0) return problem("fact_ungrounded", "does not stand in the passage word for word");
   if (count > 1 && !IsEntity(draft, fact.value)) {
     return problem("repeated_value",
@@ -128,17 +128,17 @@ std::optional<Problem> FactProblem(const Draft& draft, const Fact& fact,
 }
 
 // How many of `rules.parts` equal parts of the passage hold a fact's value.
-int PartsWithFacts(const std::vector<const Fact*>& facts, const MentionIndex& index, int parts) {
+int PartsWithFacts(const std::vector<const Fact*>& facts, const AnswerFinder& index, int parts) {
   std::set<int64_t> found;
   for (const Fact* fact : facts) {
-    for (const Evidence& span : index.Find(fact->value)) {
+    for (const Evidence& span : index.FindWords(fact->value)) {
       found.insert(span.start * parts / std::max<int64_t>(1, index.length()));
     }
   }
   return static_cast<int>(found.size());
 }
 
-void CheckFacts(const Draft& draft, const WritingRules& rules, const MentionIndex& index,
+void CheckFacts(const Draft& draft, const WritingRules& rules, const AnswerFinder& index,
                 std::vector<Problem>& problems) {
   std::vector<const Fact*> sound;
   std::set<std::pair<std::string, std::string>> seen;
@@ -239,7 +239,7 @@ absl::StatusOr<Draft> ParseDraft(const json& object) {
 
 std::vector<Problem> CheckDraft(const Draft& draft, const WritingRules& rules, WordRange words) {
   std::vector<Problem> problems;
-  const MentionIndex index(draft.passage);
+  const AnswerFinder index(draft.passage);
   CheckLength(draft, words, problems);
   CheckEntities(draft, rules, index, problems);
   CheckFacts(draft, rules, index, problems);

@@ -127,7 +127,7 @@ std::optional<Problem> QuestionSet::ReadQuestion(const json& element, Question& 
 }
 
 std::optional<Problem> QuestionSet::GroundingProblem(const Question& question) const {
-  const std::vector<Evidence> places = passage_.Find(question.answer);
+  const std::vector<Evidence> places = passage_.FindWords(question.answer);
   if (places.empty()) {
     return Problem{
         "ungrounded",
@@ -149,7 +149,7 @@ std::optional<Problem> QuestionSet::GroundingProblem(const Question& question) c
                                             places.size(), " times; ask for one that stands there ",
                                             allowed.low, " to ", allowed.high, " times")};
   }
-  if (MentionIndex(question.question).Holds(question.answer)) {
+  if (AnswerFinder(question.question).HoldsWords(question.answer)) {
     return Problem{"answer_in_question", absl::StrCat(Told(question), " gives its answer away")};
   }
   return std::nullopt;
@@ -172,9 +172,9 @@ std::optional<Problem> QuestionSet::RepetitionProblem(const Question& question) 
 }
 
 bool QuestionSet::NamesEntity(const std::string& question) const {
-  const MentionIndex index(question);
+  const AnswerFinder index(question);
   return std::any_of(draft_.entities.begin(), draft_.entities.end(),
-                     [&](const Entity& entity) { return index.Holds(entity.name); });
+                     [&](const Entity& entity) { return index.HoldsWords(entity.name); });
 }
 
 std::optional<Problem> QuestionSet::LinkProblem(const Question& question) const {
@@ -190,9 +190,9 @@ std::optional<Problem> QuestionSet::LinkProblem(const Question& question) const 
         absl::StrCat(Told(question), " is reverse, so its answer must be an entity's full name")};
   }
   if (rules_.deepest_hop() == 0) return std::nullopt;
-  const MentionIndex index(question.question);
+  const AnswerFinder index(question.question);
   const std::string& subject = draft_.entities[0].name;
-  if (forward && !index.Holds(subject)) {
+  if (forward && !index.HoldsWords(subject)) {
     return Problem{"wrong_hop",
                    absl::StrCat(Told(question), " must name the subject ", InQuotes(subject))};
   }
@@ -202,7 +202,7 @@ std::optional<Problem> QuestionSet::LinkProblem(const Question& question) const 
   }
   const auto last = std::min<size_t>(draft_.entities.size(), static_cast<size_t>(question.hop) + 1);
   for (size_t i = 1; i < last; ++i) {
-    if (!index.Holds(draft_.entities[i].name)) continue;
+    if (!index.HoldsWords(draft_.entities[i].name)) continue;
     return Problem{"wrong_hop",
                    absl::StrCat(Told(question), " names ", InQuotes(draft_.entities[i].name),
                                 ", which stands on its way of ", question.hop, " hops")};
@@ -231,7 +231,7 @@ std::vector<Question> QuestionSet::InOrder() const {
   std::stable_sort(questions.begin(), questions.end(), [](const Question& a, const Question& b) {
     return std::pair(a.hop, a.direction != kForward) < std::pair(b.hop, b.direction != kForward);
   });
-  for (Question& question : questions) question.evidence = passage_.Find(question.answer);
+  for (Question& question : questions) question.evidence = passage_.FindWords(question.answer);
   return questions;
 }
 

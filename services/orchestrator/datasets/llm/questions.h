@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "services/orchestrator/datasets/answer_finder.h"
 #include "services/orchestrator/datasets/llm/draft.h"
-#include "services/orchestrator/datasets/llm/mentions.h"
 #include "services/orchestrator/datasets/llm/writing_rules.h"
 #include "services/orchestrator/datasets/passage.h"
 
@@ -58,7 +58,7 @@ class QuestionSet {
 
   const Draft& draft_;
   const WritingRules& rules_;
-  const MentionIndex passage_;
+  const AnswerFinder passage_;
   std::vector<Question> taken_;
 };
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "services/orchestrator/datasets/grounding.h"
 #include "services/orchestrator/datasets/paper/asking.h"
 #include "services/orchestrator/datasets/paper/wording.h"
+#include "services/orchestrator/datasets/passage_ids.h"
 
 namespace kvscope::orchestrator::paper {
 
@@ -31,13 +31,9 @@ Passage WritePassage(std::string_view suite, uint64_t seed, int64_t index,
   Random random = Random::Keyed(seed, Joined({suite, "/paper"}), static_cast<uint64_t>(index));
   Passage passage;
   do {
-    passage = Passage();
+    passage = NewPassage(suite, Scale::kPaper, Names::kHeldOut, seed, index);
   } while (!write(random, passage) || !KeepsRule(*rule, passage));
-  passage.dataset = suite;
-  passage.passage_id = absl::StrFormat("%s-paper-%d-%04d", std::string(suite), seed, index);
-  for (size_t i = 0; i < passage.questions.size(); ++i) {
-    passage.questions[i].question_id = absl::StrFormat("%s-%02d", passage.passage_id, i);
-  }
+  NumberQuestions(passage);
   return passage;
 }
 
