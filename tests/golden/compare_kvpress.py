@@ -9,8 +9,10 @@ the share is below --min-share. Needs torch, transformers 5.2.0 and kvpress 0.5.
 in float32 and touches no network.
 
 Reported apart, since they say nothing about KVScope: answers for which kvpress finds no fake key
-(AdaKV masks by a key that must lose against every query of the question at once), and answers whose
-first token is an end token, which kvpress overlooks and generates on.
+(AdaKV masks by a key that must lose against every query of the question at once), answers whose
+first token is an end token, which kvpress overlooks and generates on, and answers after a cut
+through equal scores (expected attention of a chunk may underflow to 0 everywhere): which of them
+kvpress keeps is whatever order topk has, KVScope keeps the earlier tokens.
 """
 
 import argparse
@@ -58,6 +60,28 @@ PAPER = {
 }
 
 
+class CutTies:
+    """While entered, notes whether a topk cut through equal values: the last one chosen and the
+    first one left are the same."""
+
+    def __enter__(self):
+        self.found = False
+        self.own = torch.topk, torch.Tensor.topk
+        # A plain function, which a tensor binds to itself.
+        torch.topk = torch.Tensor.topk = lambda *args, **kwargs: self.topk(*args, **kwargs)
+        return self
+
+    def __exit__(self, *unused):
+        torch.topk, torch.Tensor.topk = self.own
+
+    def topk(self, values, k, dim=-1, largest=True, sorted=True):
+        if 0 < k < values.shape[dim]:
+            edge = self.own[0](values, k + 1, dim, largest).values
+            last, first_left = (edge.select(dim, i) for i in (k - 1, k))
+            self.found |= bool((last == first_left).any())
+        return self.own[0](values, k, dim, largest, sorted)
+
+
 class Oracle:
     """kvpress's pipeline, noting each generated token and its margin."""
 
@@ -78,21 +102,23 @@ class Oracle:
         self.end = set(end if isinstance(end, list) else [end])
 
     def note(self, model, args, output):
-        best = output.logits[0, -1].topk(2)
+        best = output.logits[0, -1].sort(descending=True)
         self.steps[-1].append((int(best.indices[0]), float(best.values[0] - best.values[1])))
 
     def answers(self, context, questions, press, prompt, max_new_tokens):
-        """For each question (text, steps), or None where kvpress finds no fake key."""
+        """For each question (text, steps, whether the press cut through a tie), or None where
+        kvpress finds no fake key."""
         self.steps = []
         try:
-            texts = self.pipe(
-                context,
-                questions=questions,
-                press=press,
-                answer_prefix=prompt["answer_prefix"],
-                max_new_tokens=max_new_tokens,
-            )["answers"]
-            return list(zip((text.strip() for text in texts), self.steps))
+            with CutTies() as ties:
+                texts = self.pipe(
+                    context,
+                    questions=questions,
+                    press=press,
+                    answer_prefix=prompt["answer_prefix"],
+                    max_new_tokens=max_new_tokens,
+                )["answers"]
+            return [(text.strip(), steps, ties.found) for text, steps in zip(texts, self.steps)]
         except ValueError:
             if len(questions) == 1:
                 return [None]
@@ -172,9 +198,12 @@ def ask_kvpress(args, rows, prompt, ours):
                     if answer is None:
                         found.apart[name, "no fake key"] += 1
                         continue
-                    text, steps = answer
+                    text, steps, tied = answer
                     if steps[0][0] in oracle.end:
                         found.apart[name, "end token first"] += 1
+                        continue
+                    if tied:
+                        found.apart[name, "a cut through equal scores"] += 1
                         continue
                     found.compared[regime, name] += 1
                     found.same[regime, name] += text == our
