@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "services/orchestrator/report/statistics_rows.h"
+
 namespace kvscope::orchestrator {
 
 // One cell of the results table: a data set, regime, press and ratio, averaged over its answers.
@@ -31,6 +33,13 @@ struct ReportRow {
   // [layers] means of each layer, NaN where undefined; empty = not captured.
   std::vector<double> consensus_layer = {};
   std::vector<double> agreement_layer = {};
+  std::vector<double> ger_layer = {};            // answer tokens that no head of the layer keeps
+  std::vector<double> eviction_rate_layer = {};  // context tokens that no head of the layer keeps
+  // Null = not calculated.
+  std::optional<ReportInterval> f1_interval = {};
+  std::optional<ReportInterval> hallucination_interval = {};
+  std::optional<ReportInterval> unknown_interval = {};
+  std::optional<ReportInterval> ger_interval = {};
 };
 
 // Some answers of a cell: those whose questions have one tag's value.
@@ -45,6 +54,7 @@ struct ReportTagRow {
   double f1 = 0;
   double hallucination_rate = 0;
   double unknown_rate = 0;
+  std::optional<ReportInterval> f1_interval = {};  // null = not calculated
 };
 
 // Which tokens of one passage survive at one press and ratio.
@@ -70,6 +80,7 @@ struct ReportInput {
   std::vector<ReportTagRow> tag_rows = {};
   std::string no_tags = "no tag tells the questions of a data set apart";  // why there are none
   std::vector<ReportSurvivalMap> survival_maps = {};
+  ReportStatistics statistics = {};
 };
 
 // Writes the whole page, UTF-8: provenance, summary, figures, the table of results and F1 by tag.
