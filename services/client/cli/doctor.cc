@@ -59,7 +59,7 @@ absl::StatusOr<std::vector<int32_t>> Answer(const std::string& model, const std:
   passage.questions.push_back({"Where did Falwyn Belmont live?", "Delgate", {}});
   std::vector<int32_t> tokens;
   KVSCOPE_RETURN_IF_ERROR(inference::EvaluatePassage(
-      *engine, grid, passage, false, {}, [&](inference::PassageRecord&& record) {
+      *engine, grid, passage, {}, {}, [&](inference::PassageRecord&& record) {
         tokens = record.cells.at(0).streams.at(0).tokens;
         return absl::OkStatus();
       }));

@@ -56,7 +56,7 @@ absl::StatusOr<double> Estimate(const orchestrator::Sweep& sweep, const std::str
   KVSCOPE_ASSIGN_OR_RETURN(inference::Grid grid, MakeGrid(sweep, sweep.regimes.front()));
   const inference::Passage passage = MakePassage(sample);
   const auto evaluate = [&](const inference::Grid& g, const inference::Passage& p) {
-    return inference::EvaluatePassage(*engine, g, p, false, {},
+    return inference::EvaluatePassage(*engine, g, p, {}, {},
                                       [](inference::PassageRecord&&) { return absl::OkStatus(); });
   };
   grid.presses.resize(1);

@@ -41,6 +41,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Load(const std::string& model_di
   }
   info.model_type = config.model_type;
   info.layers = config.layers;
+  info.hidden_size = config.hidden_size;
   info.q_heads = config.q_heads;
   info.kv_heads = config.kv_heads;
   info.head_dim = config.head_dim;

@@ -21,7 +21,7 @@ struct EngineOptions {
 struct EngineInfo {
   std::string model_dir, weights_digest, tokenizer_digest, model_type, device, dtype;
   std::string scoring_tokenizer_digest;  // empty: the model's own tokenizer scores
-  int layers = 0, q_heads = 0, kv_heads = 0, head_dim = 0, context_window = 0;
+  int layers = 0, hidden_size = 0, q_heads = 0, kv_heads = 0, head_dim = 0, context_window = 0;
   int64_t parameter_count = 0;
 };
 

@@ -181,7 +181,7 @@ class TaskRun {
 }  // namespace
 
 absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passage& passage,
-                             bool with_token_texts, const EvaluateHooks& hooks,
+                             const PassageExtras& extras, const EvaluateHooks& hooks,
                              const std::function<absl::Status(PassageRecord&&)>& emit) {
   Engine::State& state = engine.state();
   KVSCOPE_CHECK(state.model != nullptr, "the engine was loaded for its facts only");
@@ -190,7 +190,7 @@ absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passa
   for (const Task& task : tasks) {
     KVSCOPE_ASSIGN_OR_RETURN(PassageRecord record,
                              TaskRun(state, grid, passage, task, hooks).Run());
-    if (with_token_texts) record.context_tokens = TokenTexts(task);
+    if (extras.token_texts) record.context_tokens = TokenTexts(task);
     KVSCOPE_RETURN_IF_ERROR(emit(std::move(record)));
   }
   return absl::OkStatus();

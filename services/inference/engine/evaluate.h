@@ -42,6 +42,15 @@ struct Passage {
   std::vector<Question> questions;
 };
 
+// Which hidden states of a stream are kept for probes, as one vector a layer.
+enum class ProbePool {
+  kNone,
+  kLast,  // of the last prompt token
+  kMean,  // the mean over the rows whose logits gave an answer token: the last prompt token's and
+          // each generated token's but the last
+  kContext,  // the mean over the context tokens, which does not depend on press, ratio or question
+};
+
 // What is computed on every passage of a unit.
 struct Grid {
   Regime regime = Regime::kAgnostic;
@@ -50,6 +59,16 @@ struct Grid {
   std::vector<double> ratios;
   int max_new_tokens = 32;
   bool capture_consensus = true;
+  ProbePool probe_pool = ProbePool::kNone;
+  // Which of the model's layers + 1 hidden states, ascending, as transformers counts them: 0 the
+  // embeddings, i the output of layer i, the last after the final norm. Empty: all of them.
+  std::vector<int> probe_layers;
+};
+
+// What is recorded of one passage beside its cells.
+struct PassageExtras {
+  bool token_texts = false;                            // PassageRecord::context_tokens
+  std::optional<double> graph_epsilon = std::nullopt;  // PassageRecord::graph; at least 0
 };
 
 // Called from the evaluating thread; must be quick.
@@ -64,7 +83,7 @@ struct EvaluateHooks {
 // window: says both counts; a press that refuses so short a context; evidence that is empty or
 // leaves the passage), Cancelled.
 absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passage& passage,
-                             bool with_token_texts, const EvaluateHooks& hooks,
+                             const PassageExtras& extras, const EvaluateHooks& hooks,
                              const std::function<absl::Status(PassageRecord&&)>& emit);
 
 // What `plan` and the check before a sweep need to know of a passage, without running the model:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct StreamRecord {
   std::string answer;           // text: special tokens left out, surrounding whitespace stripped
   std::vector<int32_t> answer_ids;  // of `answer`, by the scoring tokenizer
   std::vector<AttentionRow> rows;   // empty unless consensus is captured
+  // [probed layers, hidden] hidden states, pooled as the grid's probe_pool says; empty where none
+  // are captured. Float32, in transformers' hidden_states convention (see Grid).
+  std::vector<float> pooled;
 };
 
 // One (press, ratio) on one passage; in regime aware_each also one question.
@@ -48,6 +52,39 @@ struct QuestionRecord {
   std::vector<std::vector<int32_t>> alias_ids;
 };
 
+// In one layer, query head `head` of the token at `query` gives the token at `key` (<= query) a
+// softmax weight above epsilon. Positions count from the context's first token and go on in the
+// question's suffix.
+struct AttentionEdge {
+  int32_t head = 0;
+  int32_t query = 0;
+  int32_t key = 0;
+
+  friend bool operator==(const AttentionEdge&, const AttentionEdge&) = default;
+};
+
+// The token-attention graph of one context in the uncompressed forward (Def. 1 of the paper):
+// edges by head, then query, then key. The KV head of query head h is h / (q_heads / kv_heads).
+struct TokenGraph {
+  // Most edges of a passage: 16 Mi of 12 bytes are 192 MiB. A passage of 4,000 tokens of a model
+  // with 32 layers and heads stays below at about 4 edges a row.
+  static constexpr int64_t kMaxEdges = int64_t{1} << 24;
+
+  // The rows of one question, which see the context and their own suffix.
+  struct Suffix {
+    int question_index = 0;
+    int tokens = 0;  // of the suffix; the query token is context tokens + tokens - 1
+    std::vector<std::vector<AttentionEdge>> layers;  // [layers]
+    std::vector<int32_t> top_tokens;  // [layers, q_heads] the context token with the query token's
+                                      // largest weight there; ties to the earlier token
+  };
+
+  double epsilon = 0;
+  std::vector<std::vector<AttentionEdge>> context;  // [layers] rows of the context: all questions'
+  std::vector<Suffix> questions;                    // those asked about this context, in order
+  bool too_large = false;  // more than kMaxEdges: no edge is listed and nothing can be said
+};
+
 // In regime aware_each every question has a context of its own: it yields one PassageRecord a
 // question. `questions` lists all of the passage's each time (their answer tokens are those of this
 // context); the cells and their streams are of the one question that question_index names.
@@ -56,6 +93,7 @@ struct PassageRecord {
   std::vector<std::string> context_tokens;  // text of each token; only if asked for (heat maps)
   std::vector<QuestionRecord> questions;    // all questions of the passage
   std::vector<CellRecord> cells;            // press-major, then ratio
+  std::optional<TokenGraph> graph;          // only if asked for
 };
 
 }  // namespace kvscope::inference

@@ -117,8 +117,9 @@ absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
       rpc::Count(kPassages);
       return AddRows(record, std::move(metrics), passage, p, heatmaps, writer);
     };
-    KVSCOPE_RETURN_IF_ERROR(InPassage(passage, EvaluatePassage(*engine, grid, ToPassage(passage),
-                                                               heatmaps, evaluate_hooks, take)));
+    KVSCOPE_RETURN_IF_ERROR(
+        InPassage(passage, EvaluatePassage(*engine, grid, ToPassage(passage),
+                                           {.token_texts = heatmaps}, evaluate_hooks, take)));
     KVSCOPE_RETURN_IF_ERROR(writer.EndPassage());
   }
   KVSCOPE_RETURN_IF_ERROR(call->Finish());

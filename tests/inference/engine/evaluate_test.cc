@@ -66,11 +66,11 @@ Grid MakeGrid(const std::vector<std::string>& presses, std::vector<double> ratio
 }
 
 std::vector<PassageRecord> Evaluate(const Grid& grid, const Passage& passage,
-                                    bool with_token_texts = false,
+                                    const PassageExtras& extras = {},
                                     const Engine& engine = Pocket()) {
   std::vector<PassageRecord> records;
   const absl::Status status =
-      EvaluatePassage(engine, grid, passage, with_token_texts, {}, [&](PassageRecord&& record) {
+      EvaluatePassage(engine, grid, passage, extras, {}, [&](PassageRecord&& record) {
         records.push_back(std::move(record));
         return absl::OkStatus();
       });
@@ -189,7 +189,8 @@ TEST(Evaluate, NoRowsWithoutConsensus) {
 }
 
 TEST(Evaluate, AnswerTokensAreThoseOfTheGoldAnswer) {
-  const PassageRecord record = Evaluate(MakeGrid({"knorm"}, {0}), ThreePeople(), true)[0];
+  const PassageRecord record =
+      Evaluate(MakeGrid({"knorm"}, {0}), ThreePeople(), {.token_texts = true})[0];
   ASSERT_THAT(record.questions, SizeIs(4));
   ASSERT_THAT(record.context_tokens, SizeIs(record.context_ids.size()));
   std::string joined;
@@ -221,7 +222,7 @@ TEST(Evaluate, EvidenceIsTheSpanOfAnAnswerFromSeveralPlaces) {
   for (const Regime regime : {Regime::kAgnostic, Regime::kAware, Regime::kAwareEach}) {
     Grid grid = MakeGrid({"knorm"}, {0});
     grid.regime = regime;
-    const PassageRecord record = Evaluate(grid, passage, true).back();
+    const PassageRecord record = Evaluate(grid, passage, {.token_texts = true}).back();
     std::string joined;
     for (const int32_t t : record.questions[0].answer_tokens) joined += record.context_tokens[t];
     EXPECT_EQ(joined, " Delgate Ormouth");
@@ -316,7 +317,7 @@ TEST(Evaluate, ReportsEveryCellsStreamsAsDone) {
   EvaluateHooks hooks;
   hooks.streams_done = [&](int64_t streams) { done += streams; };
   const absl::Status status =
-      EvaluatePassage(Pocket(), MakeGrid({"knorm", "random"}, {0, 0.5, 0.9}), ThreePeople(), false,
+      EvaluatePassage(Pocket(), MakeGrid({"knorm", "random"}, {0, 0.5, 0.9}), ThreePeople(), {},
                       hooks, [](PassageRecord&&) { return absl::OkStatus(); });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(done, 2 * 3 * 4);
@@ -326,8 +327,8 @@ TEST(Evaluate, StopsWhenCancelled) {
   int asked = 0, emitted = 0;
   EvaluateHooks hooks;
   hooks.cancelled = [&] { return ++asked > 3; };
-  const absl::Status status = EvaluatePassage(Pocket(), MakeGrid({"knorm"}, {0}), ThreePeople(),
-                                              false, hooks, [&](PassageRecord&&) {
+  const absl::Status status = EvaluatePassage(Pocket(), MakeGrid({"knorm"}, {0}), ThreePeople(), {},
+                                              hooks, [&](PassageRecord&&) {
                                                 ++emitted;
                                                 return absl::OkStatus();
                                               });
@@ -340,7 +341,7 @@ TEST(Evaluate, AnErrorOfTheReceiverEndsIt) {
   grid.regime = Regime::kAwareEach;
   int emitted = 0;
   const absl::Status status =
-      EvaluatePassage(Pocket(), grid, ThreePeople(), false, {}, [&](PassageRecord&&) {
+      EvaluatePassage(Pocket(), grid, ThreePeople(), {}, {}, [&](PassageRecord&&) {
         ++emitted;
         return absl::UnavailableError("gone");
       });
@@ -350,7 +351,7 @@ TEST(Evaluate, AnErrorOfTheReceiverEndsIt) {
 
 // The status of evaluating `passage`, which must emit nothing.
 absl::Status Refused(const Grid& grid, const Passage& passage) {
-  return EvaluatePassage(Pocket(), grid, passage, false, {}, [](PassageRecord&&) {
+  return EvaluatePassage(Pocket(), grid, passage, {}, {}, [](PassageRecord&&) {
     ADD_FAILURE() << "emitted";
     return absl::OkStatus();
   });
@@ -438,8 +439,8 @@ TEST(Engine, AnotherTokenizerMayScore) {
   const auto engine = Engine::Load(KVSCOPE_SOURCE_DIR "/models/pocket-llama", options);
   ASSERT_TRUE(engine.ok()) << engine.status();
   std::vector<int32_t> gold;
-  const absl::Status status = EvaluatePassage(**engine, MakeGrid({"knorm"}, {0}), ThreePeople(),
-                                              false, {}, [&](PassageRecord&& record) {
+  const absl::Status status = EvaluatePassage(**engine, MakeGrid({"knorm"}, {0}), ThreePeople(), {},
+                                              {}, [&](PassageRecord&& record) {
                                                 gold = record.questions[0].gold_ids;
                                                 return absl::OkStatus();
                                               });
@@ -475,7 +476,7 @@ TEST(Engine, TheReferenceBackendAnswersTheSame) {
   Passage passage = ThreePeople();
   passage.questions.resize(2);
   const PassageRecord on_cpu = Evaluate(grid, passage)[0];
-  const PassageRecord on_reference = Evaluate(grid, passage, false, **engine)[0];
+  const PassageRecord on_reference = Evaluate(grid, passage, {}, **engine)[0];
   for (size_t cell = 0; cell < 2; ++cell) {
     EXPECT_EQ(on_cpu.cells[cell].keep, on_reference.cells[cell].keep);
     for (size_t q = 0; q < 2; ++q) {
@@ -491,8 +492,7 @@ TEST(Engine, HalfPrecisionAnswersFromTheWholeCache) {
   const auto engine = Engine::Load(KVSCOPE_SOURCE_DIR "/models/pocket-llama", options);
   ASSERT_TRUE(engine.ok()) << engine.status();
   EXPECT_EQ((*engine)->info().dtype, "bfloat16");
-  const PassageRecord record =
-      Evaluate(MakeGrid({"knorm"}, {0}), ThreePeople(), false, **engine)[0];
+  const PassageRecord record = Evaluate(MakeGrid({"knorm"}, {0}), ThreePeople(), {}, **engine)[0];
   EXPECT_EQ(record.cells[0].streams[0].answer, "3 August 1993");
   EXPECT_EQ(record.cells[0].streams[1].answer, "Vershire");
 }
