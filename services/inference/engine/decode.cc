@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "services/inference/engine/shared_prefix.h"
+#include "services/inference/engine/step_states.h"
 #include "services/inference/tensor/check.h"
 #include "services/status_macros.h"
 
@@ -51,7 +52,8 @@ class Wave {
         decoded_(decoded.subspan(first, count)),
         suffixes_(suffixes),
         ws_(workspace),
-        shared_(FindSharedPrefixes(streams_)) {}
+        shared_(FindSharedPrefixes(streams_)),
+        states_(decoder, batch.probe_layers, workspace) {}
 
   absl::Status Run() {
     for (size_t slot = 0; slot < streams_.size(); ++slot) {
@@ -61,6 +63,7 @@ class Wave {
       }
     }
     KVSCOPE_RETURN_IF_ERROR(Step());
+    pools_ = batch_.pool == ProbePool::kMean;
     while (!going_.empty()) {
       const size_t rows = std::min(batch_.draft_rows, batch_.max_rows);
       const size_t guesses = std::max(rows / going_.size(), size_t{1}) - 1;  // a stream
@@ -131,6 +134,7 @@ class Wave {
     watched_.assign(choosing_slots_.size(), {});
     ws_.Resize(static_cast<int64_t>(ids_.size()));
     decoder_.Embed(ids_, ws_.x);
+    TakeStates(0);
     const int layers = decoder_.config().layers;
     for (int layer = 0; layer < layers; ++layer) {
       decoder_.Qkv(layer, positions_, ws_);
@@ -141,6 +145,7 @@ class Wave {
       Attend(layer);
       CollectRows();
       decoder_.Finish(layer, ws_);
+      TakeStates(layer + 1);
     }
     if (!choosing_rows_.empty()) TakeTokens();
     for (std::vector<int32_t>* rows :
@@ -150,6 +155,10 @@ class Wave {
     }
     choosing_slots_.clear();
     return absl::OkStatus();
+  }
+
+  void TakeStates(int index) {
+    if (pools_ && !choosing_rows_.empty()) states_.Take(index, choosing_rows_);
   }
 
   // Keys or values of the step's rows go to the slots of all streams that share them.
@@ -233,6 +242,7 @@ class Wave {
       const bool next_guessed = i + 1 < chosen.size() && choosing_slots_[i + 1] == slot;
       const bool right = next_guessed && ids_[i + 1] == chosen[i];
       decoded.tokens.push_back(chosen[i]);
+      if (pools_) states_.AddTo(i, decoded.pooled);
       if (streams_[slot].span >= 0) decoded.rows.push_back(std::move(watched_[i]));
       if (batch_.with_logits) {
         const float* row = host.data() + i * vocab;
@@ -262,6 +272,8 @@ class Wave {
   Workspace& ws_;
   const SharedPrefixes shared_;
   std::vector<size_t> going_;  // slots that go on
+  StepStates states_;
+  bool pools_ = batch_.pool == ProbePool::kLast || batch_.pool == ProbePool::kMean;  // at this step
 
   // The step being put together, [rows] ...
   std::vector<int32_t> ids_, positions_, row_set_, row_slot_, row_length_, row_capture_;
@@ -305,6 +317,11 @@ absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,
     const size_t count = std::min(slots, batch.streams.size() - first);
     Wave wave(decoder, context, keep, batch, first, count, decoded, suffixes, workspace);
     KVSCOPE_RETURN_IF_ERROR(wave.Run());
+  }
+  if (batch.pool == ProbePool::kMean) {
+    for (DecodedStream& stream : decoded) {
+      for (float& value : stream.pooled) value /= static_cast<float>(stream.tokens.size());
+    }
   }
   return decoded;
 }

@@ -32,8 +32,10 @@ struct StreamBatch {
   int max_new_tokens = 1;
   std::span<const int32_t> end_tokens;  // ascending; a stream ends after any of them
   bool with_logits = false;
-  size_t max_rows = 2048;                           // of one step
-  size_t draft_rows = 8;                            // a step of fewer rows is filled with drafts
+  ProbePool pool = ProbePool::kNone;  // kContext is prefill's: none here
+  std::span<const int> probe_layers;  // ascending, of 0 .. layers: whose hidden states are pooled
+  size_t max_rows = 2048;             // of one step
+  size_t draft_rows = 8;              // a step of fewer rows is filled with drafts
   int64_t max_suffix_bytes = int64_t{512} << 20;    // of the suffixes' cache, one stream or more
   std::function<bool()> cancelled;                  // may be empty
   std::function<void(size_t stream)> stream_ended;  // may be empty
@@ -45,6 +47,7 @@ struct DecodedStream {
   std::vector<AttentionRow> rows;  // of a stream with a span: last suffix token, then each
                                    // generated token but the last
   std::vector<float> logits;       // [tokens, vocab] if asked for
+  std::vector<float> pooled;       // [probe_layers, hidden] as `pool` says
 };
 
 // Greedy; ties to the lower id. Positions go on from `context.tokens`, the uncompressed length.

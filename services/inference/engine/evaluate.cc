@@ -5,8 +5,10 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "services/inference/engine/decode.h"
 #include "services/inference/engine/engine.h"
+#include "services/inference/engine/graph.h"
 #include "services/inference/engine/keep.h"
 #include "services/inference/engine/score.h"
 #include "services/inference/engine/scoring_ids.h"
@@ -65,6 +67,7 @@ StreamRecord RecordStream(const Engine::State& state, int question, DecodedStrea
   record.answer_ids = ScoringIds(state.scoring(), record.answer);
   record.ended = decoded.ended;
   record.tokens = std::move(decoded.tokens);
+  record.pooled = std::move(decoded.pooled);
   record.rows = std::move(decoded.rows);
   return record;
 }
@@ -73,8 +76,15 @@ StreamRecord RecordStream(const Engine::State& state, int question, DecodedStrea
 class TaskRun {
  public:
   TaskRun(Engine::State& state, const Grid& grid, const Passage& passage, const Task& task,
-          const EvaluateHooks& hooks)
-      : state_(state), grid_(grid), passage_(passage), task_(task), hooks_(hooks) {}
+          std::optional<double> graph_epsilon, const EvaluateHooks& hooks)
+      : state_(state), grid_(grid), passage_(passage), task_(task), hooks_(hooks) {
+    if (graph_epsilon.has_value()) graph_.emplace(*graph_epsilon);
+    if (grid.probe_pool == ProbePool::kNone) return;
+    probe_layers_ = grid.probe_layers;
+    for (int i = 0; grid.probe_layers.empty() && i <= state.info.layers; ++i) {
+      probe_layers_.push_back(i);
+    }
+  }
 
   absl::StatusOr<PassageRecord> Run() {
     const int tokens = static_cast<int>(task_.context.ids.size());
@@ -86,16 +96,23 @@ class TaskRun {
     if (hooks_.cancelled && hooks_.cancelled()) return absl::CancelledError("evaluation cancelled");
 
     GridScores scores(grid_.presses, state_.info.layers, state_.info.kv_heads, tokens);
+    ContextCapture capture;
+    if (graph_.has_value()) capture.graph = &*graph_;
+    if (grid_.probe_pool == ProbePool::kContext) capture.mean_layers = probe_layers_;
     KVSCOPE_ASSIGN_OR_RETURN(
         const KvCache cache,
         PrefillAndScore(*state_.model, task_.context.ids, compresses ? &scores : nullptr,
-                        *state_.workspace, hooks_.cancelled));
+                        *state_.workspace, hooks_.cancelled, &capture));
     KVSCOPE_ASSIGN_OR_RETURN(GridKeepSets sets, CutKeepSets(grid_.presses, grid_.ratios, scores));
     PassageRecord record;
     record.context_ids = task_.context.ids;
     record.questions = RecordQuestions(state_, task_, passage_);
-    KVSCOPE_ASSIGN_OR_RETURN(const std::vector<StreamRecord> streams,
+    KVSCOPE_ASSIGN_OR_RETURN(std::vector<StreamRecord> streams,
                              Decode(cache, sets, record.questions));
+    if (grid_.probe_pool == ProbePool::kContext) {
+      for (StreamRecord& stream : streams) stream.pooled = capture.means;
+    }
+    KVSCOPE_ASSIGN_OR_RETURN(record.graph, Graph(cache));
     record.cells = RecordCells(cache, sets, streams);
     return record;
   }
@@ -133,6 +150,8 @@ class TaskRun {
                        .spans = spans,
                        .max_new_tokens = grid_.max_new_tokens,
                        .end_tokens = state_.end_tokens,
+                       .pool = grid_.probe_pool,
+                       .probe_layers = probe_layers_,
                        .cancelled = hooks_.cancelled,
                        .stream_ended =
                            [&](size_t stream) {
@@ -146,6 +165,19 @@ class TaskRun {
       records.push_back(RecordStream(state_, task_.asked[s % asked], std::move(decoded[s])));
     }
     return records;
+  }
+
+  // The graph, once the suffixes of the questions asked have run through the whole cache: no stream
+  // does where ratio 0 is not in the grid.
+  absl::StatusOr<std::optional<TokenGraph>> Graph(const KvCache& cache) {
+    if (!graph_.has_value()) return std::nullopt;
+    std::vector<GraphQuestion> questions;
+    for (size_t i = 0; i < task_.asked.size(); ++i) {
+      questions.push_back({.question_index = task_.asked[i], .suffix = task_.suffixes[i]});
+    }
+    KVSCOPE_RETURN_IF_ERROR(graph_->AddQuestions(*state_.model->decoder, cache, questions,
+                                                 *state_.workspace, hooks_.cancelled));
+    return graph_->Take();
   }
 
   std::vector<CellRecord> RecordCells(const KvCache& cache, const GridKeepSets& sets,
@@ -176,6 +208,8 @@ class TaskRun {
   const Passage& passage_;
   const Task& task_;
   const EvaluateHooks& hooks_;
+  std::optional<GraphCapture> graph_;
+  std::vector<int> probe_layers_;  // empty: no probes
 };
 
 }  // namespace
@@ -185,11 +219,16 @@ absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passa
                              const std::function<absl::Status(PassageRecord&&)>& emit) {
   Engine::State& state = engine.state();
   KVSCOPE_CHECK(state.model != nullptr, "the engine was loaded for its facts only");
+  if (extras.graph_epsilon.has_value() && !(*extras.graph_epsilon >= 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the graph's epsilon is ", *extras.graph_epsilon, "; it must be at least 0"));
+  }
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Task> tasks, PlanTasks(state, grid, passage));
   const std::lock_guard<std::mutex> lock(state.busy);
   for (const Task& task : tasks) {
-    KVSCOPE_ASSIGN_OR_RETURN(PassageRecord record,
-                             TaskRun(state, grid, passage, task, hooks).Run());
+    KVSCOPE_ASSIGN_OR_RETURN(
+        PassageRecord record,
+        TaskRun(state, grid, passage, task, extras.graph_epsilon, hooks).Run());
     if (extras.token_texts) record.context_tokens = TokenTexts(task);
     KVSCOPE_RETURN_IF_ERROR(emit(std::move(record)));
   }

@@ -42,15 +42,6 @@ struct Passage {
   std::vector<Question> questions;
 };
 
-// Which hidden states of a stream are kept for probes, as one vector a layer.
-enum class ProbePool {
-  kNone,
-  kLast,  // of the last prompt token
-  kMean,  // the mean over the rows whose logits gave an answer token: the last prompt token's and
-          // each generated token's but the last
-  kContext,  // the mean over the context tokens, which does not depend on press, ratio or question
-};
-
 // What is computed on every passage of a unit.
 struct Grid {
   Regime regime = Regime::kAgnostic;
@@ -81,7 +72,8 @@ struct EvaluateHooks {
 // whose error ends the evaluation. Equal keep sets are decoded once and reported for each of their
 // cells. Errors: InvalidArgument (context plus question and max_new_tokens exceed the model's
 // window: says both counts; a press that refuses so short a context; evidence that is empty or
-// leaves the passage), Cancelled.
+// leaves the passage; probe layers that the model has not or that do not ascend; an epsilon below
+// 0), Cancelled.
 absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passage& passage,
                              const PassageExtras& extras, const EvaluateHooks& hooks,
                              const std::function<absl::Status(PassageRecord&&)>& emit);

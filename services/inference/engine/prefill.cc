@@ -60,6 +60,7 @@ class Run {
     model_.decoder->Embed(request_.ids, residual_);
     for (int layer = 0; layer < config.layers; ++layer) {
       if (request_.hidden) result_.hidden.push_back(HostCopy(ops_, residual_));
+      if (WantsMean(layer)) AddMean(/*after_norm=*/false);
       KVSCOPE_RETURN_IF_ERROR(Layer(layer));
       if (request_.sink) Show(layer);
     }
@@ -67,6 +68,7 @@ class Run {
       result_.hidden.push_back(
           HostCopy(ops_, model_.decoder->FinalNorm(residual_, positions_, ws_)));
     }
+    if (WantsMean(config.layers)) AddMean(/*after_norm=*/true);
     if (shown_.valid()) shown_.get();
     Logits();
     return std::move(result_);
@@ -78,10 +80,38 @@ class Run {
   enum class Finish { kAll, kLastRow, kNone };
   Finish Finishing(int layer) const {
     if (layer + 1 < model_.config.layers || request_.hidden || request_.attention ||
-        request_.logits == LogitsWanted::kAll) {
+        request_.logits == LogitsWanted::kAll || WantsMean(model_.config.layers)) {
       return Finish::kAll;
     }
     return request_.logits == LogitsWanted::kLast ? Finish::kLastRow : Finish::kNone;
+  }
+
+  bool WantsMean(int hidden) const {
+    return std::binary_search(request_.mean_layers.begin(), request_.mean_layers.end(), hidden);
+  }
+
+  // Appends the mean of the residual stream over the tokens; only a block of it is copied at once.
+  void AddMean(bool after_norm) {
+    Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(model_.config.hidden_size);
+    Tensor host;
+    for (int64_t first = 0; first < tokens_; first += kBlockRows) {
+      const int64_t count = std::min(kBlockRows, tokens_ - first);
+      const Tensor rows = after_norm
+                              ? model_.decoder->FinalNorm(residual_, Positions(first, count), ws_)
+                              : residual_.Slice(first, count);
+      if (!host.empty() && host.dim(0) != count) host = Tensor();
+      const float* data = OnHost(rows, host);
+      for (int64_t row = 0; row < count; ++row, data += sum.size()) {
+        sum += Eigen::Map<const Eigen::RowVectorXf>(data, sum.size()).cast<double>();
+      }
+    }
+    for (const double value : sum) {
+      result_.means.push_back(static_cast<float>(value / static_cast<double>(tokens_)));
+    }
+  }
+
+  std::span<const int32_t> Positions(int64_t first, int64_t count) const {
+    return std::span(positions_).subspan(static_cast<size_t>(first), static_cast<size_t>(count));
   }
 
   absl::Status Layer(int layer) {
@@ -103,14 +133,13 @@ class Run {
   // Rows [first, first + count) of a layer; those before them have passed.
   void Block(int layer, int64_t first, int64_t count, const Tensor& weights) {
     const Tensor &keys = result_.cache.keys(layer), &values = result_.cache.values(layer);
-    const auto rows = [&](const std::vector<int32_t>& all) {
-      return std::span(all).subspan(static_cast<size_t>(first), static_cast<size_t>(count));
-    };
+    const std::span<const int32_t> positions = Positions(first, count);
+    const auto slots = std::span<const int32_t>(slots_).first(positions.size());
     ws_.Borrow(residual_.Slice(first, count),
                queries_.empty() ? Tensor() : LayerQueries(layer).Slice(first, count));
-    model_.decoder->Qkv(layer, rows(positions_), ws_);
-    ops_.StoreKv(ws_.k, rows(slots_), rows(positions_), keys);
-    ops_.StoreKv(ws_.v, rows(slots_), rows(positions_), values);
+    model_.decoder->Qkv(layer, positions, ws_);
+    ops_.StoreKv(ws_.k, slots, positions, keys);
+    ops_.StoreKv(ws_.v, slots, positions, values);
     const Finish finish = Finishing(layer);
     if (finish == Finish::kNone) return;
     if (finish == Finish::kLastRow) {
@@ -162,9 +191,8 @@ class Run {
     result_.logits = AllocateHost(DType::kFloat32, {count, model_.config.vocab_size});
     for (int64_t begin = 0; begin < count; begin += kLogitRows) {
       const int64_t piece = std::min(kLogitRows, count - begin);
-      const std::span<const int32_t> rows(positions_.data() + first + begin,
-                                          static_cast<size_t>(piece));
-      ops_.ToHost(model_.decoder->Logits(x, rows, ws_), result_.logits.Slice(begin, piece).data());
+      ops_.ToHost(model_.decoder->Logits(x, Positions(first + begin, piece), ws_),
+                  result_.logits.Slice(begin, piece).data());
     }
   }
 

@@ -30,8 +30,9 @@ struct PrefillRequest {
   LayerSink sink;  // may be empty
   LogitsWanted logits = LogitsWanted::kNone;
   bool hidden = false;
-  bool attention = false;           // O(tokens²) memory a layer
-  std::function<bool()> cancelled;  // asked before every block; may be empty
+  std::span<const int> mean_layers;  // ascending, of 0 .. layers: which hidden states to average
+  bool attention = false;            // O(tokens²) memory a layer
+  std::function<bool()> cancelled;   // asked before every block; may be empty
 };
 
 // Tensors are host float32; those that were not asked for are empty.
@@ -40,6 +41,7 @@ struct PrefillResult {
   Tensor logits;                  // [1 or tokens, vocab]
   std::vector<Tensor> hidden;     // layers + 1 of [tokens, hidden]: the embeddings, the output of
                                   // each layer but the last, and the last after the final norm
+  std::vector<float> means;       // [mean_layers, hidden] of those, over the tokens
   std::vector<Tensor> attention;  // layers of [q_heads, tokens, tokens], rows are queries
 };
 

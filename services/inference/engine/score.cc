@@ -9,6 +9,14 @@
 #include "services/status_macros.h"
 
 namespace kvscope::inference {
+namespace {
+
+Needs Both(const Needs& a, const Needs& b) {
+  return {
+      .keys = a.keys || b.keys, .values = a.values || b.values, .queries = a.queries || b.queries};
+}
+
+}  // namespace
 
 GridScores::GridScores(std::span<const Press> presses, int layers, int kv_heads, int tokens) {
   std::map<std::string_view, size_t> table_of_key;
@@ -25,10 +33,7 @@ GridScores::GridScores(std::span<const Press> presses, int layers, int kv_heads,
 Needs GridScores::needs() const {
   Needs all;
   for (const Press* press : distinct_) {
-    const Needs needs = press->scorer->needs();
-    all.keys |= needs.keys;
-    all.values |= needs.values;
-    all.queries |= needs.queries;
+    all = Both(all, press->scorer->needs());
   }
   return all;
 }
@@ -41,15 +46,23 @@ void GridScores::ScoreLayerOnce(const LayerView& layer) {
 
 absl::StatusOr<KvCache> PrefillAndScore(const LoadedModel& model, std::span<const int32_t> ids,
                                         GridScores* scores, Workspace& workspace,
-                                        const std::function<bool()>& cancelled) {
+                                        const std::function<bool()>& cancelled,
+                                        ContextCapture* capture) {
   PrefillRequest request;
   request.ids = ids;
   request.cancelled = cancelled;
-  if (scores != nullptr) {
-    request.needs = scores->needs();
-    request.sink = [scores](const LayerView& layer) { scores->ScoreLayerOnce(layer); };
+  GraphCapture* const graph = capture == nullptr ? nullptr : capture->graph;
+  if (scores != nullptr) request.needs = scores->needs();
+  if (graph != nullptr) request.needs = Both(request.needs, GraphCapture::needs());
+  if (scores != nullptr || graph != nullptr) {
+    request.sink = [scores, graph](const LayerView& layer) {
+      if (scores != nullptr) scores->ScoreLayerOnce(layer);
+      if (graph != nullptr) graph->AddLayer(layer);
+    };
   }
+  if (capture != nullptr) request.mean_layers = capture->mean_layers;
   KVSCOPE_ASSIGN_OR_RETURN(PrefillResult result, Prefill(model, request, workspace));
+  if (capture != nullptr) capture->means = std::move(result.means);
   return std::move(result.cache);
 }
 

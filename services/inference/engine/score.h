@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "services/inference/engine/graph.h"
 #include "services/inference/flow/capture.h"
 #include "services/inference/flow/kv_cache.h"
 #include "services/inference/flow/score_table.h"
@@ -33,10 +34,18 @@ class GridScores {
   std::vector<size_t> table_of_;    // [presses]
 };
 
-// The cache of a context. `scores`, where given, are filled layer by layer as prefill goes by.
-// Errors: as Prefill.
+// What is taken from a context's prefill beside scores.
+struct ContextCapture {
+  GraphCapture* graph = nullptr;     // gets the rows of every layer; may be null
+  std::span<const int> mean_layers;  // hidden states whose mean over the tokens is wanted ...
+  std::vector<float> means = {};     // ... [mean_layers, hidden]: filled
+};
+
+// The cache of a context. `scores`, where given, are filled layer by layer as prefill goes by, and
+// so is `capture`. Errors: as Prefill.
 absl::StatusOr<KvCache> PrefillAndScore(const LoadedModel& model, std::span<const int32_t> ids,
                                         GridScores* scores, Workspace& workspace,
-                                        const std::function<bool()>& cancelled = {});
+                                        const std::function<bool()>& cancelled = {},
+                                        ContextCapture* capture = nullptr);
 
 }  // namespace kvscope::inference

@@ -13,6 +13,19 @@
 namespace kvscope::inference {
 namespace {
 
+absl::Status CheckProbeLayers(std::span<const int> probed, int layers) {
+  for (size_t i = 0; i < probed.size(); ++i) {
+    if (probed[i] < 0 || probed[i] > layers) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "probe layer ", probed[i], ": the model's are 0 (the embeddings) to ", layers));
+    }
+    if (i == 0 || probed[i - 1] < probed[i]) continue;
+    return absl::InvalidArgumentError(absl::StrCat("probe layer ", probed[i], " follows layer ",
+                                                   probed[i - 1], "; they must ascend"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckGrid(const Grid& grid, const Passage& passage) {
   if (passage.questions.empty()) return absl::InvalidArgumentError("the passage has no questions");
   if (grid.presses.empty()) return absl::InvalidArgumentError("the grid has no presses");
@@ -77,6 +90,7 @@ absl::Status CheckTask(const Task& task, const Engine::State& state, int max_new
 absl::StatusOr<std::vector<Task>> PlanTasks(const Engine::State& state, const Grid& grid,
                                             const Passage& passage) {
   KVSCOPE_RETURN_IF_ERROR(CheckGrid(grid, passage));
+  KVSCOPE_RETURN_IF_ERROR(CheckProbeLayers(grid.probe_layers, state.info.layers));
   const Prompt prompt = ChoosePieces(grid.prompt, state.pieces);
   const std::string passage_text = ToValidUtf8(passage.context);
   KVSCOPE_RETURN_IF_ERROR(CheckEvidence(passage.questions, passage_text));

@@ -21,8 +21,8 @@ struct Task {
 
 // The contexts of a passage in the grid's regime: one, or in `aware_each` one a question, in order.
 // Runs no model. Errors: InvalidArgument for a grid or passage that lacks something, a ratio
-// outside [0, 1), evidence beyond the passage, and a context that with its question and
-// max_new_tokens exceeds the model's window (says both counts).
+// outside [0, 1), probe layers that the model has not, evidence beyond the passage, and a context
+// that with its question and max_new_tokens exceeds the model's window (says both counts).
 absl::StatusOr<std::vector<Task>> PlanTasks(const Engine::State& state, const Grid& grid,
                                             const Passage& passage);
 

@@ -20,6 +20,15 @@ struct AttentionRow {
       answer_mass;  // [layers, q_heads] softmax weight on the answer's surviving tokens
 };
 
+// Which hidden states of a stream are kept for probes, as one vector a layer.
+enum class ProbePool {
+  kNone,
+  kLast,  // of the last prompt token
+  kMean,  // the mean over the rows whose logits gave an answer token: the last prompt token's and
+          // each generated token's but the last
+  kContext,  // the mean over the context tokens, which does not depend on press, ratio or question
+};
+
 // One question answered through one keep set.
 struct StreamRecord {
   int question_index = 0;

@@ -57,6 +57,8 @@ class Decode : public ::testing::Test {
     batch_.spans = spans_;
     batch_.max_new_tokens = 5;
     batch_.with_logits = true;
+    batch_.pool = ProbePool::kMean;
+    batch_.probe_layers = probed_;
   }
 
   std::vector<DecodedStream> Run() {
@@ -72,6 +74,7 @@ class Decode : public ::testing::Test {
   std::vector<uint64_t> spans_;
   const std::vector<std::vector<int32_t>> suffixes_ = {
       {7}, {8, 9, 10, 11, 12}, {13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23}};
+  const std::vector<int> probed_ = {0, 2, 4};  // of 4 layers: embeddings, one between, the last
   std::vector<Stream> streams_;
   StreamBatch batch_;
 };
@@ -88,6 +91,8 @@ TEST_F(Decode, StepsAndWavesOfAnySizeGiveTheSame) {
     for (size_t s = 0; s < expected.size(); ++s) {
       EXPECT_EQ(decoded[s].tokens, expected[s].tokens);
       EXPECT_THAT(decoded[s].logits, Pointwise(FloatNear(1e-3f), expected[s].logits));
+      EXPECT_THAT(decoded[s].pooled, SizeIs(3u * model_->config.hidden_size));
+      EXPECT_THAT(decoded[s].pooled, Pointwise(FloatNear(1e-4f), expected[s].pooled));
       ASSERT_THAT(decoded[s].rows, SizeIs(5));
       for (size_t row = 0; row < 5; ++row) {
         EXPECT_EQ(decoded[s].rows[row].top_tokens, expected[s].rows[row].top_tokens);
@@ -116,6 +121,7 @@ TEST_F(Decode, SharedPrefixesChangeNothing) {
       const std::vector<DecodedStream> alone = Run();
       EXPECT_EQ(together[s].tokens, alone[0].tokens) << s;
       EXPECT_THAT(together[s].logits, Pointwise(FloatNear(1e-4), alone[0].logits)) << s;
+      EXPECT_THAT(together[s].pooled, Pointwise(FloatNear(1e-4), alone[0].pooled)) << s;
       ASSERT_EQ(together[s].rows.size(), alone[0].rows.size());
       for (size_t row = 0; row < alone[0].rows.size(); ++row) {
         EXPECT_THAT(together[s].rows[row].answer_mass,
@@ -190,6 +196,7 @@ TEST_F(Decode, DraftsChangeNothingButTheNumberOfSteps) {
         EXPECT_EQ(decoded[s].tokens, expected[s].tokens) << s;
         EXPECT_EQ(decoded[s].ended, expected[s].ended) << s;
         EXPECT_THAT(decoded[s].logits, Pointwise(FloatNear(1e-3f), expected[s].logits)) << s;
+        EXPECT_THAT(decoded[s].pooled, Pointwise(FloatNear(1e-4f), expected[s].pooled)) << s;
         ASSERT_EQ(decoded[s].rows.size(), expected[s].rows.size()) << s;
         for (size_t row = 0; row < expected[s].rows.size(); ++row) {
           EXPECT_EQ(decoded[s].rows[row].top_tokens, expected[s].rows[row].top_tokens);
@@ -209,6 +216,40 @@ TEST_F(Decode, DraftsChangeNothingButTheNumberOfSteps) {
   steps = 0;
   Run();
   EXPECT_EQ(steps, 9u + 2u);
+}
+
+TEST_F(Decode, PoolingChangesNothingElse) {
+  batch_.pool = ProbePool::kNone;
+  const std::vector<DecodedStream> plain = Run();
+  for (const ProbePool pool : {ProbePool::kLast, ProbePool::kMean, ProbePool::kContext}) {
+    batch_.pool = pool;
+    const std::vector<DecodedStream> pooled = Run();
+    for (size_t s = 0; s < plain.size(); ++s) {
+      EXPECT_THAT(plain[s].pooled, IsEmpty());
+      EXPECT_EQ(pooled[s].pooled.empty(), pool == ProbePool::kContext);
+      EXPECT_EQ(pooled[s].tokens, plain[s].tokens);
+      EXPECT_EQ(pooled[s].logits, plain[s].logits);
+      EXPECT_EQ(pooled[s].rows.front().answer_mass, plain[s].rows.front().answer_mass);
+    }
+  }
+}
+
+// With one answer token both pools are of the last prompt token, whatever comes after it.
+TEST_F(Decode, TheLastPromptTokensStatesDoNotDependOnTheAnswer) {
+  batch_.max_new_tokens = 1;
+  const std::vector<DecodedStream> mean = Run();
+  batch_.pool = ProbePool::kLast;
+  for (const int answer : {1, 5}) {
+    batch_.max_new_tokens = answer;
+    for (const size_t max_rows : {1, 4, 2048}) {
+      batch_.max_rows = max_rows;
+      const std::vector<DecodedStream> last = Run();
+      for (size_t s = 0; s < last.size(); ++s) {
+        EXPECT_THAT(last[s].pooled, Pointwise(FloatNear(1e-4f), mean[s].pooled));
+      }
+    }
+  }
+  EXPECT_NE(mean[0].pooled, mean[3].pooled) << "keep sets matter";
 }
 
 TEST_F(Decode, KeepSetsMatter) {
