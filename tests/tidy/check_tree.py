@@ -70,6 +70,7 @@ DIAGRAM = {
     "metrics/survival": [],
     "metrics/consensus": [],
     "metrics/outcome": [],
+    "metrics/estimate": [],
     "metrics": [
         "metrics/survival",
         "metrics/consensus",
@@ -121,6 +122,7 @@ DIAGRAM = {
         "inference/presses",
         "inference/tokenizer",
         "metrics",
+        "metrics/estimate",
     ],
 }
 EVERYWHERE = {
