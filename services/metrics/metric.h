@@ -8,7 +8,7 @@ namespace kvscope::metrics {
 enum class MetricLevel {
   kAnswer,  // a value an answer row has
   kCell,    // a value of one (passage, press, ratio) cell, the same for all its answers
-  kRate,    // a share of the answers of a group: of a press and ratio, say
+  kRate,    // a value of a group of answers, most often a share: of a press and ratio, say
 };
 
 // "answer", "cell", "rate".

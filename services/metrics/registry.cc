@@ -13,6 +13,9 @@ constexpr std::string_view kNoSpan =
     "the gold answer neither occurs in the context nor has evidence there, or it abstains";
 constexpr std::string_view kNoRow = "consensus was not captured, or no head has a surviving token";
 constexpr std::string_view kNoHead = "a layer is null if none of its heads has a surviving token";
+constexpr std::string_view kAlgorithm2 = "arXiv:2603.01426, algorithm 2";
+constexpr std::string_view kNoProbe =
+    "hidden states were not captured or are not finite, or fewer than two types have enough rows";
 constexpr std::string_view kNoStep = "no token was generated, or consensus was not captured";
 
 constexpr MetricInfo kMetrics[] = {
@@ -75,6 +78,13 @@ constexpr MetricInfo kMetrics[] = {
      "share of heads in (0, 1]", kPaper, kNoStep, kAnswer},
     {"generated_agreement_layer", "agreement_layer of each generated token, averaged.",
      "share of heads in (0, 1]", kPaper, kNoStep, kAnswer},
+
+    {"probe_macro_f1",
+     "How well softmax regression tells the gold answer's type from pooled hidden states of a "
+     "layer, or of all, on passages that it was not fitted on: F1, mean over types.",
+     "F1 in [0, 1]", kAlgorithm2, kNoProbe, kRate},
+    {"probe_f1", "The same for one type.", "F1 in [0, 1]", kAlgorithm2,
+     "the type has too few rows, or there is no probe_macro_f1", kRate},
 };
 
 }  // namespace
