@@ -60,7 +60,7 @@ template <typename Studentise>
 std::vector<double> Draw(std::span<const Passage> passages, const BootstrapOptions& options,
                          Studentise studentise) {
   Random random(options.seed);
-  std::vector<double> t(options.draws);
+  std::vector<double> t(options.draw_count());
   const uint32_t count = static_cast<uint32_t>(passages.size());
   for (double& draw : t) {
     Moments moments;
@@ -186,7 +186,7 @@ absl::StatusOr<Estimate> MeanEstimate(const Passages& passages, std::span<const 
                                       const BootstrapOptions& options) {
   KVSCOPE_ASSIGN_OR_RETURN(const RatioSums sums, SumByPassage(passages, values));
   const bool share = std::all_of(values.begin(), values.end(),
-                                 [](double v) { return !std::isfinite(v) || (v >= 0 && v <= 1); });
+                                 [](double v) { return !IsValue(v) || (v >= 0 && v <= 1); });
   Estimate estimate = share ? ShareEstimate(sums, options) : RatioEstimate(sums, options);
   if (sums.left_out > 0) {
     absl::StrAppend(&estimate.note, estimate.note.empty() ? "" : "; ", sums.left_out,

@@ -69,11 +69,11 @@ Columns WithoutEach(const PassageSums& sums, std::span<const double> all, int re
 
 std::vector<double> DrawStatistics(const PassageSums& sums, int results, const Statistic& statistic,
                                    const BootstrapOptions& options) {
-  std::vector<double> drawn(static_cast<size_t>(options.draws) * results, kNan);
+  std::vector<double> drawn(static_cast<size_t>(options.draw_count()) * results, kNan);
   if (sums.passages() == 0) return drawn;
   Random random(options.seed);
   std::vector<double> totals(sums.columns());
-  for (int draw = 0; draw < options.draws; ++draw) {
+  for (int draw = 0; draw < options.draw_count(); ++draw) {
     sums.DrawTotals(random, totals);
     statistic(totals, std::span(drawn).subspan(static_cast<size_t>(draw) * results, results));
   }

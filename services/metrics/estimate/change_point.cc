@@ -117,7 +117,7 @@ Drawn DrawPlaces(const Curve& curve, const Candidates& candidates, const Eigen::
       },
       options);
   Drawn drawn;
-  for (int draw = 0; draw < options.draws; ++draw) {
+  for (int draw = 0; draw < options.draw_count(); ++draw) {
     const Eigen::Map<const Eigen::VectorXd> one(curves.data() + static_cast<size_t>(draw) * n, n);
     if (!std::isfinite(one[0])) continue;
     ++drawn.draws;

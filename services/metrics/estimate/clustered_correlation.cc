@@ -89,7 +89,7 @@ std::vector<double> DrawT(std::span<const Sums> sums, const Fitted& fit, double 
   const uint32_t count = static_cast<uint32_t>(sums.size());
   std::vector<uint32_t> drawn(count);
   std::vector<double> t;
-  for (int draw = 0; draw < options.draws; ++draw) {
+  for (int draw = 0; draw < options.draw_count(); ++draw) {
     Sums all;
     for (uint32_t& g : drawn) {
       g = random.Below(count);

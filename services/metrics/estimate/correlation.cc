@@ -18,6 +18,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr size_t kFewestPairs = 4;
+constexpr int32_t kMostCells = 100000;
 
 struct Pairs {
   std::vector<double> x, y;
@@ -28,7 +29,7 @@ Pairs Finite(std::span<const double> x, std::span<const double> y,
              std::span<const int32_t> passage) {
   Pairs pairs;
   for (size_t i = 0; i < x.size(); ++i) {
-    if (!std::isfinite(x[i]) || !std::isfinite(y[i])) continue;
+    if (!IsValue(x[i]) || !IsValue(y[i])) continue;
     pairs.x.push_back(x[i]);
     pairs.y.push_back(y[i]);
     if (!passage.empty()) pairs.passage.push_back(passage[i]);
@@ -147,6 +148,10 @@ absl::StatusOr<CellCorrelation> CorrelateCells(const Passages& passages,
   KVSCOPE_RETURN_IF_ERROR(CheckColumn(passages, "cell", cell.size()));
   KVSCOPE_RETURN_IF_ERROR(CheckColumn(passages, "x", x.size()));
   KVSCOPE_RETURN_IF_ERROR(CheckColumn(passages, "y", y.size()));
+  if (cells < 0 || cells > kMostCells) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cells: ", cells, " is outside [0, ", kMostCells, "]"));
+  }
   for (const int32_t c : cell) {
     if (c < 0 || c >= cells) {
       return absl::InvalidArgumentError(absl::StrCat("cell: ", c, " is outside [0, ", cells, ")"));
@@ -155,8 +160,8 @@ absl::StatusOr<CellCorrelation> CorrelateCells(const Passages& passages,
   PassageSums sums(passages.count, 4 * cells);
   for (size_t i = 0; i < x.size(); ++i) {
     const std::span<double> row = sums.row(passages.of_answer[i]).subspan(4 * cell[i], 4);
-    if (std::isfinite(x[i])) row[0] += x[i], row[1] += 1;
-    if (std::isfinite(y[i])) row[2] += y[i], row[3] += 1;
+    if (IsValue(x[i])) row[0] += x[i], row[1] += 1;
+    if (IsValue(y[i])) row[2] += y[i], row[3] += 1;
   }
   CellCorrelation result;
   std::vector<double> cell_x, cell_y;

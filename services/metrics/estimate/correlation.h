@@ -26,7 +26,8 @@ absl::StatusOr<Estimate> CorrelatePairs(std::span<const double> x, std::span<con
 // function summed within passages, never narrower than Student's t.  Spearman: z +- t(G-1) se, the
 // influence function of average ranks (that ranks are estimated is in it), O(answers log answers).
 // Holds (93.5-96.5 %) from 30 passages of 4 to 16 questions where each side varies in at least
-// about 20 answers; below that (a rate of 0.1 with 120 answers) 87-92 %. Errors: as CheckColumn.
+// about 20 answers; below that (a rate of 0.1 with 120 answers) 87-92 %.
+// Errors: as CheckColumn.
 absl::StatusOr<Estimate> CorrelateAnswers(const Passages& passages, std::span<const double> x,
                                           std::span<const double> y, CorrelationKind kind,
                                           const BootstrapOptions& options = {});
@@ -34,9 +35,9 @@ absl::StatusOr<Estimate> CorrelateAnswers(const Passages& passages, std::span<co
 // Of cells: x and y are averaged over each cell's answers, and the cells are correlated.  `cell`:
 // one an answer, in [0, cells).  Cells of one sweep share their passages, so that the interval is
 // by bootstrap over passages (BCa): these presses and ratios, other passages.  With few passages
-// the noise of the means draws the correlation towards 0. Cells without an x or a y are left out.
-// Errors: as CheckColumn, or a cell outside [0, cells). O(draws * passages * cells of a passage),
-// where a data set's cells have neighbouring numbers.
+// the noise of the means draws the correlation towards 0.  Cells without an x or a y are left out.
+// Errors: as CheckColumn, a cell outside [0, cells), or more than 100,000 cells.
+// O(draws * passages * cells of a passage), where a data set's cells have neighbouring numbers.
 struct CellCorrelation {
   Estimate pearson;
   Estimate spearman;

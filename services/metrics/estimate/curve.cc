@@ -1,7 +1,6 @@
 #include "services/metrics/estimate/curve.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "services/status_macros.h"
@@ -14,7 +13,7 @@ constexpr size_t kMostRatios = 1000;
 std::vector<double> RatiosWithValue(std::span<const double> ratio, std::span<const double> value) {
   std::vector<double> ratios;
   for (size_t i = 0; i < ratio.size(); ++i) {
-    if (std::isfinite(value[i])) ratios.push_back(ratio[i]);
+    if (IsValue(value[i])) ratios.push_back(ratio[i]);
   }
   std::sort(ratios.begin(), ratios.end());
   ratios.erase(std::unique(ratios.begin(), ratios.end()), ratios.end());
@@ -41,7 +40,7 @@ absl::StatusOr<Curve> MakeCurve(const Passages& passages, std::span<const double
   const int count = static_cast<int>(curve.ratios.size());
   PassageSums sums(passages.count, 2 * count);
   for (size_t i = 0; i < ratio.size(); ++i) {
-    if (!std::isfinite(value[i])) {
+    if (!IsValue(value[i])) {
       ++curve.left_out;
       continue;
     }

@@ -14,7 +14,7 @@ namespace kvscope::metrics {
 struct Curve {
   std::vector<double> ratios;            // ascending, each once, and at least one value at each
   PassageSums sums = PassageSums(0, 0);  // [passages, ratios of sums, then ratios of counts]
-  int64_t left_out = 0;                  // answers without a (finite) value
+  int64_t left_out = 0;                  // answers without an IsValue
   int32_t incomplete_passages = 0;       // that lack some ratio: cells are missing
 
   // [ratios] means of the answers.

@@ -1,7 +1,6 @@
 #include "services/metrics/estimate/decomposition.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "services/metrics/estimate/bootstrap_ratio.h"
@@ -38,7 +37,7 @@ std::vector<Answer> Counted(const FailureColumns& cell, Decomposition& result) {
   std::vector<Answer> answers;
   for (size_t i = 0; i < cell.failed.size(); ++i) {
     if (cell.failed[i] == Failed::kUnknown) continue;
-    if (!std::isfinite(cell.ger[i])) {
+    if (!IsValue(cell.ger[i])) {
       ++result.without_ger;
       continue;
     }
@@ -107,7 +106,7 @@ void SetBaseline(const std::vector<Answer>& answers, int32_t passages,
 std::vector<Answer> FailuresByConsensus(const std::vector<Answer>& answers) {
   std::vector<Answer> failures;
   for (const Answer& answer : answers) {
-    if (answer.failed && std::isfinite(answer.consensus)) failures.push_back(answer);
+    if (answer.failed && IsValue(answer.consensus)) failures.push_back(answer);
   }
   std::stable_sort(failures.begin(), failures.end(),
                    [](const Answer& a, const Answer& b) { return a.consensus < b.consensus; });

@@ -12,7 +12,7 @@ std::optional<double> MeanOf(std::span<const std::optional<double>> layers, int&
   double sum = 0;
   int count = 0;
   for (const std::optional<double>& layer : layers) {
-    if (!layer || !std::isfinite(*layer)) {
+    if (!layer || !(std::abs(*layer) <= 1e100)) {
       ++without;
       continue;
     }

@@ -17,9 +17,11 @@ struct Estimate {
 };
 
 struct BootstrapOptions {
-  int draws = 2000;          // at least 100
+  int draws = 2000;          // fewer than 100 count as 100
   uint64_t seed = 1;         // the same seed gives the same bits on every machine
   double confidence = 0.95;  // inside (0, 1)
+
+  int draw_count() const { return draws < 100 ? 100 : draws; }
 };
 
 }  // namespace kvscope::metrics

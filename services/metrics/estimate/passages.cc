@@ -1,7 +1,5 @@
 #include "services/metrics/estimate/passages.h"
 
-#include <cmath>
-
 #include "absl/strings/str_cat.h"
 #include "services/status_macros.h"
 
@@ -15,7 +13,7 @@ RatioSums Sum(const Passages& passages, Value value) {
   sums.denominators.resize(passages.count);
   for (size_t i = 0; i < passages.of_answer.size(); ++i) {
     const double v = value(i);
-    if (!std::isfinite(v)) {
+    if (!IsValue(v)) {
       ++sums.left_out;
       continue;
     }
@@ -31,6 +29,9 @@ absl::Status CheckColumn(const Passages& passages, absl::string_view column, siz
   if (size != passages.of_answer.size()) {
     return absl::InvalidArgumentError(
         absl::StrCat(column, ": ", size, " values for ", passages.of_answer.size(), " answers"));
+  }
+  if (passages.count < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("passages: ", passages.count, " is negative"));
   }
   for (const int32_t passage : passages.of_answer) {
     if (passage < 0 || passage >= passages.count) {

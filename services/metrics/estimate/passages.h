@@ -1,6 +1,7 @@
 // Answers to the questions of one passage are not independent: a passage is one cluster.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -9,6 +10,9 @@
 #include "absl/strings/string_view.h"
 
 namespace kvscope::metrics {
+
+// A number that sums may hold: not NaN, not infinite, and so far from overflow that its square is.
+inline bool IsValue(double v) { return std::abs(v) <= 1e100; }
 
 // Which passage each answer belongs to.  Owns nothing.
 struct Passages {
@@ -24,10 +28,10 @@ absl::Status CheckColumn(const Passages& passages, absl::string_view column, siz
 struct RatioSums {
   std::vector<double> numerators;    // [passages]
   std::vector<double> denominators;  // [passages], >= 0
-  int64_t left_out = 0;              // answers without a (finite) value
+  int64_t left_out = 0;              // answers without an IsValue
 };
 
-// The mean of `values`, as a ratio: sums and counts.  NaN and infinite values are left out.
+// The mean of `values`, as a ratio: sums and counts.  What is no IsValue is left out.
 // Errors: as CheckColumn.  O(answers).
 absl::StatusOr<RatioSums> SumByPassage(const Passages& passages, std::span<const double> values);
 

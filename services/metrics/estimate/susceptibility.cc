@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "services/metrics/estimate/curve_contrast.h"
 #include "services/status_macros.h"
 
 namespace kvscope::metrics {
@@ -45,6 +46,23 @@ void FillGradient(std::span<const double> a, std::span<const double> h, std::spa
 void FillDifferences(std::span<const double> a, std::span<const double> h,
                      std::span<double> slopes) {
   for (size_t i = 0; i + 1 < a.size(); ++i) slopes[i] = (h[i + 1] - h[i]) / (a[i + 1] - a[i]);
+}
+
+// chi at each ratio and then at the midpoints: both are linear in h.
+std::vector<Contrast> SlopeContrasts(std::span<const double> a) {
+  const size_t n = a.size();
+  std::vector<Contrast> contrasts(2 * n - 1);
+  std::vector<double> unit(n), slopes(2 * n - 1);
+  for (size_t r = 0; r < n; ++r) {
+    std::fill(unit.begin(), unit.end(), 0.0);
+    unit[r] = 1;
+    FillGradient(a, unit, std::span(slopes).first(n));
+    FillDifferences(a, unit, std::span(slopes).subspan(n, n - 1));
+    for (size_t k = 0; k < slopes.size(); ++k) {
+      if (slopes[k] != 0) contrasts[k].emplace_back(static_cast<int>(r), slopes[k]);
+    }
+  }
+  return contrasts;
 }
 
 size_t PeakOf(std::span<const double> chi) {
@@ -150,9 +168,10 @@ Susceptibility MeasureSusceptibility(const Curve& hallucination, Smoothing smoot
     FillGradient(a, h, results.first(n));
     FillDifferences(a, h, results.subspan(n, n - 1));
   };
-  const int slopes = static_cast<int>(2 * n - 1);
   std::vector<Estimate> estimates =
-      EstimateStatistics(hallucination.sums, slopes, measure, options);
+      smoothing == Smoothing::kNone
+          ? EstimateContrasts(hallucination, SlopeContrasts(a), options)
+          : EstimateStatistics(hallucination.sums, static_cast<int>(2 * n - 1), measure, options);
   for (size_t i = 0; i < n; ++i) result.chi.push_back(std::move(estimates[i]));
   for (size_t i = 0; i + 1 < n; ++i) {
     result.midpoint_ratios.push_back((a[i] + a[i + 1]) / 2);

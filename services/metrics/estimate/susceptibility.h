@@ -48,8 +48,9 @@ struct Susceptibility {
   std::string note;  // why everything is empty (fewer than two ratios), or what to mind
 };
 
-// Intervals of chi: EstimateStatistics.  Interval of the peak: the expanded percentiles of the
-// peak's ratio in the draws; the peak lies on the grid, so on a coarse grid it covers more than 95
+// Intervals of chi: EstimateContrasts, after smoothing EstimateStatistics (BCa).  Interval of the
+// peak: the expanded percentiles of the peak's ratio in the draws; the peak lies on the grid, so on
+// a coarse grid it covers more than 95
 // %, and a peak that sits between two ratios may take both.
 Susceptibility MeasureSusceptibility(const Curve& hallucination,
                                      Smoothing smoothing = Smoothing::kNone,

@@ -143,6 +143,25 @@ TEST(MeanEstimate, RefusesColumnsThatDoNotFit) {
               HasSubstr("values: 1 values for 2 answers"));
   EXPECT_THAT(MeanEstimate({ids, 1}, std::vector<double>{1, 1}).status().message(),
               HasSubstr("passage: 1 is outside [0, 1)"));
+  EXPECT_THAT(MeanEstimate({{}, -1}, {}).status().message(), HasSubstr("-1 is negative"));
+}
+
+TEST(MeanEstimate, ValuesThatCannotBeSummedAreLeftOut) {
+  const std::vector<int32_t> ids = {0, 0, 1, 1, 2};
+  const double infinite = std::numeric_limits<double>::infinity();
+  const Estimate mean = *MeanEstimate({ids, 3}, std::vector<double>{infinite, 3, 1e300, -1, 4});
+  EXPECT_THAT(mean.value, Optional(2.0));
+  EXPECT_TRUE(std::isfinite(*mean.low) && std::isfinite(*mean.high));
+  EXPECT_THAT(mean.note, HasSubstr("2 answers without a value left out"));
+}
+
+TEST(MeanEstimate, NoDrawsCountAsAHundred) {
+  const std::vector<int32_t> ids = {0, 1, 2};
+  const std::vector<double> values = {0, 1, 0.5};
+  const Estimate none = *MeanEstimate({ids, 3}, values, {.draws = 0});
+  const Estimate hundred = *MeanEstimate({ids, 3}, values, {.draws = 100});
+  EXPECT_EQ(none.low, hundred.low);
+  EXPECT_TRUE(none.low.has_value());
 }
 
 TEST(RatioEstimate, NeverNarrowerThanStudent) {

@@ -120,6 +120,8 @@ TEST(CorrelateCells, TooFewCells) {
   const std::vector<int32_t> outside = {0, 1, 3};
   EXPECT_THAT(CorrelateCells({passage, 3}, outside, 3, x, x).status().message(),
               HasSubstr("cell: 3 is outside [0, 3)"));
+  EXPECT_THAT(CorrelateCells({passage, 3}, cell, 1 << 30, x, x).status().message(),
+              HasSubstr("cells: 1073741824 is outside"));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 
+#include "services/metrics/estimate/bootstrap_ratio.h"
 #include "services/metrics/estimate/change_point.h"
 #include "services/metrics/estimate/random.h"
 #include "services/metrics/estimate/susceptibility.h"
@@ -99,6 +100,31 @@ TEST(Susceptibility, PeaksWhereHallucinationRises) {
     EXPECT_NEAR(*result.midpoint_chi[i - 1].value, slope, 1.0);
     if (!result.midpoint_chi[i - 1].low) continue;
     EXPECT_LE(*result.midpoint_chi[i - 1].low, *result.midpoint_chi[i - 1].value);
+  }
+}
+
+// Where all passages have both ratios the slope is a paired difference over the step.
+TEST(Susceptibility, SlopeOfTwoRatiosIsAPairedDifference) {
+  std::vector<int32_t> passage, both;
+  std::vector<double> low, high, ratio, value;
+  Random random(9);
+  for (int i = 0; i < 120; ++i) {
+    passage.push_back(i / 4);
+    low.push_back(random.Below(2));
+    high.push_back(random.Below(3) > 0 ? 1 : 0);
+  }
+  for (const auto& [r, values] : {std::pair(0.5, low), {0.9, high}}) {
+    both.insert(both.end(), passage.begin(), passage.end());
+    ratio.insert(ratio.end(), 120, r);
+    value.insert(value.end(), values.begin(), values.end());
+  }
+  const Susceptibility chi = MeasureSusceptibility(MakeCurve({both, 30}, ratio, value).value());
+  const Estimate difference = RatioEstimate(*SumDifferenceByPassage({passage, 30}, high, low));
+  ASSERT_EQ(chi.chi.size(), 2u);
+  for (const Estimate& slope : {chi.chi[0], chi.chi[1], chi.midpoint_chi[0]}) {
+    EXPECT_NEAR(*slope.value, *difference.value / 0.4, 1e-9);
+    EXPECT_NEAR(*slope.low, *difference.low / 0.4, 1e-9);
+    EXPECT_NEAR(*slope.high, *difference.high / 0.4, 1e-9);
   }
 }
 
