@@ -45,11 +45,11 @@ double Quantile(std::span<const double> sorted, double share) {
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-std::optional<ScoreInterval> WithInterval(std::optional<double> value, std::vector<double>* samples,
-                                          int draws) {
+std::optional<ScoreInterval> WithInterval(std::optional<double> value,
+                                          std::vector<double>* samples) {
   if (!value) return std::nullopt;
   ScoreInterval score{*value, std::nullopt, std::nullopt};
-  if (2 * samples->size() > static_cast<size_t>(draws)) {
+  if (!samples->empty()) {
     std::sort(samples->begin(), samples->end());
     score.low = Quantile(*samples, 0.025);
     score.high = Quantile(*samples, 0.975);
@@ -95,9 +95,9 @@ F1Scores ScoreF1(std::span<const int> truth, std::span<const int> predictions, i
   }
 
   F1Scores scores;
-  scores.macro = WithInterval(Macro(all), &macro_samples, draws);
+  scores.macro = WithInterval(Macro(all), &macro_samples);
   for (int c = 0; c < classes; ++c) {
-    scores.classes.push_back(WithInterval(all[c].f1(), &class_samples[c], draws));
+    scores.classes.push_back(WithInterval(all[c].f1(), &class_samples[c]));
   }
   return scores;
 }

@@ -29,8 +29,8 @@ struct ClusterBootstrap {
 // `truth`, `predictions` and `clusters` have one number a row; the first two are below `classes`,
 // clusters are numbered from 0 on without a gap. An interval is the middle 95 % of the value over
 // `draws` samples of whole clusters, drawn with replacement, as many as there are. A sample in
-// which a class does not occur says nothing of it; without more than half of the samples, or with
-// fewer than two clusters, there is no interval. The same seed draws the same on every machine.
+// which a class does not occur says nothing of it (at most 37 % of them do not have the class).
+// With fewer than two clusters there is no interval. The same seed draws the same everywhere.
 F1Scores ScoreF1(std::span<const int> truth, std::span<const int> predictions, int classes,
                  std::span<const int> clusters, const ClusterBootstrap& bootstrap = {});
 

@@ -146,7 +146,7 @@ class FeatureFileReader {
     const auto begin = static_cast<uint64_t>(unit_.features_offset_);
     const auto end = static_cast<uint64_t>(file_bytes_ - kFeatureTailBytes);
     // Rows are bounded by the file before they are multiplied out.
-    if (begin > lists || lists > end || (lists - begin) % row_bytes != 0 ||
+    if (row_bytes == 0 || begin > lists || lists > end || (lists - begin) % row_bytes != 0 ||
         (lists - begin) / row_bytes != rows) {
       return Broken(absl::StrCat("has ", rows, " rows of ", row_bytes, " bytes from byte ", begin,
                                  " to ", lists, " of ", file_bytes_, ", which does not fit"));

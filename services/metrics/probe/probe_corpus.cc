@@ -20,10 +20,12 @@ std::string Describe(const FeatureShape& shape) {
 absl::StatusOr<ProbeCorpus> ProbeCorpus::Make(
     std::vector<std::shared_ptr<const UnitFeatures>> units) {
   if (units.empty()) return absl::InvalidArgumentError("there is no unit to fit probes on");
-  const auto path = [](const auto& unit) -> const auto& { return unit->path(); };
-  std::ranges::stable_sort(units, {}, path);
-  const auto again = std::ranges::unique(units, {}, path);
-  units.erase(again.begin(), again.end());
+  std::stable_sort(units.begin(), units.end(),
+                   [](const auto& a, const auto& b) { return a->path() < b->path(); });
+  const auto again = std::unique(units.begin(), units.end(), [](const auto& a, const auto& b) {
+    return a->path() == b->path();
+  });
+  units.erase(again, units.end());
   for (const auto& unit : units) {
     if (unit->shape() == units[0]->shape()) continue;
     return absl::InvalidArgumentError(absl::StrCat(
@@ -40,9 +42,8 @@ std::vector<ProbeCell> ProbeCorpus::cells() const {
   for (const auto& unit : units_) {
     cells.insert(cells.end(), unit->cells().begin(), unit->cells().end());
   }
-  std::ranges::sort(cells);
-  const auto again = std::ranges::unique(cells);
-  cells.erase(again.begin(), again.end());
+  std::sort(cells.begin(), cells.end());
+  cells.erase(std::unique(cells.begin(), cells.end()), cells.end());
   return cells;
 }
 
@@ -93,7 +94,7 @@ absl::StatusOr<ProbeFit> CellProbe::Fit(int layer) const {
   if (layer == kAllLayers) {
     return FitProbe(Features(*this, 0, static_cast<int>(layers.size())), rows_, plan_, options_);
   }
-  const auto found = std::ranges::find(layers, layer);
+  const auto found = std::find(layers.begin(), layers.end(), layer);
   if (found == layers.end()) {
     return absl::InvalidArgumentError(
         absl::StrCat("layer ", layer, " was not probed; layers: ", absl::StrJoin(layers, ", ")));

@@ -42,7 +42,7 @@ absl::Status SumOverRows(const FeatureSource& source, const AddBlock& add,
                                     &features, &scratch, sums.data());
 #pragma omp ordered
       {
-        failed.Update(std::move(status));
+        failed.Update(status);
         for (size_t i = 0; i < sums.size(); ++i) (*totals)[i] += sums[i];
       }
     }

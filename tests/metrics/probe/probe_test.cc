@@ -119,10 +119,8 @@ TEST(Probe, LeavesOutTagsWithTooFewRows) {
   EXPECT_EQ(fit.tags[2].train_count + fit.tags[2].validation_count, 0);
 }
 
-// Two tags that are only in passages p0 and p1, and many others that the split must share out: the
-// sides are given, as a split that cannot do better would give them.
+// Three passages, each pair of which shares a tag: whichever is alone on a side lacks one.
 TEST(Probe, LeavesOutTagsOnOneSideOfTheSplit) {
-  // Passage "x" has 1 row of A and all of B but one, "y" and "z" the rest.
   Corpus corpus;
   for (int row = 0; row < 5; ++row) corpus.Add("A", "x", {1});
   for (int row = 0; row < 5; ++row) corpus.Add("B", "x", {2});
@@ -130,7 +128,6 @@ TEST(Probe, LeavesOutTagsOnOneSideOfTheSplit) {
   for (int row = 0; row < 5; ++row) corpus.Add("C", "y", {3});
   for (int row = 0; row < 5; ++row) corpus.Add("B", "z", {2});
   for (int row = 0; row < 5; ++row) corpus.Add("C", "z", {3});
-  // Three passages, each pair of which shares a tag: whoever is alone on a side lacks one.
   const ProbePlan plan = PlanProbe(corpus.rows, {}).value();
   EXPECT_THAT(plan.note, IsEmpty());
   ASSERT_EQ(plan.fitted.size(), 2u);
