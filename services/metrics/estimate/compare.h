@@ -1,15 +1,23 @@
 // Is one press better than another on the same questions, and how small a difference could be seen?
 //
 // Difference: the mean of a - b over the questions that both answered, interval by RatioEstimate.
+//
 // p-value: sign flips of the passages' sums of differences D(g).  If the two arms are exchangeable
 // within a passage, every sign of D(g) is as likely as the other; p is the share of sign patterns
-// with |sum +-D(g)| >= |sum D(g)|, two-sided.  Exact over all patterns up to 14 passages that
-// differ, else `draws` random patterns with the seen one counted among them, (1 + hits) / (1 +
-// draws), ended early once 100 hits are seen: (100 / patterns so far), which is as valid (Besag and
-// Clifford 1991). From 1000 passages on the normal limit of the same statistic, sum D / sqrt(sum
-// D^2). For arms that are not exchangeable but equal in the mean it holds for many passages.
+// with |sum +-D(g)| >= |sum D(g)|, two-sided.
+// - Exact over all patterns up to 14 passages that differ.
+// - Else `draws` random patterns with the seen one counted among them, (1 + hits) / (1 + draws),
+//   ended early once 100 hits are seen: 100 / patterns so far, which is as valid (Besag and
+//   Clifford 1991).
+// - From 1000 passages on the normal limit of the same statistic, sum D / sqrt(sum D^2).
+// For arms that are not exchangeable but equal in the mean it holds for many passages.  D(g) is
+// coarse where answers are right or wrong, so the test errs on the safe side: false positives are
+// 0-4.8 %, of six presses after Holm's correction 0-4.3 % (false_positives_test).
+//
 // Minimum detectable difference (80 % power, two-sided 5 %): (t(0.975) + t(0.8)) * standard error,
-// Student's t with G - 1: a true difference of that size would have been found in 4 of 5 sweeps.
+// Student's t with G - 1: a true difference of that size would have been found in 4 of 5 sweeps
+// (80.4 % of simulated ones).
+//
 // Source: Fisher 1935 (sign flips); Holm 1979; Bloom 1995 (minimum detectable effect).
 #pragma once
 

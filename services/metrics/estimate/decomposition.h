@@ -5,11 +5,14 @@
 //
 // F: the outcome is not `correct`.  E: every token of the gold answer is globally evicted, ger = 1.
 // The first term is erasure, the second rigidity; their shares of Pr(F) sum to 1.  Answers without
-// a GER (the answer does not occur in the passage) are left out and counted. Baseline: a question
-// that fails without compression too has not failed for either reason, although the formula counts
-// it as rigidity (or erasure).  Where the same question's answer at ratio 0 is known, `excess_rate`
-// is Pr(F) minus the failure rate there, and `new_*` split only the failures that were correct at
-// ratio 0. Source: arXiv:2603.01426, section on metrics.
+// a GER (the answer does not occur in the passage) are left out and counted.
+//
+// Baseline: a question that fails without compression too has not failed for either reason,
+// although the formula counts it as rigidity (or erasure).  Where the same question's answer at
+// ratio 0 is known, `excess_rate` is Pr(F) minus the failure rate there, and `new_*` split only the
+// failures that were correct at ratio 0.
+//
+// Source: arXiv:2603.01426, section on metrics.
 #pragma once
 
 #include <cstdint>
