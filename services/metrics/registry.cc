@@ -16,6 +16,13 @@ constexpr std::string_view kNoHead = "a layer is null if none of its heads has a
 constexpr std::string_view kAlgorithm2 = "arXiv:2603.01426, algorithm 2";
 constexpr std::string_view kNoProbe =
     "hidden states were not captured or are not finite, or fewer than two types have enough rows";
+constexpr std::string_view kGraph = "arXiv:2603.01426, token-attention graph";
+constexpr std::string_view kNoGraph =
+    "the passage's graph was not captured or is too large, or the answer has no token";
+constexpr std::string_view kNoRoute =
+    "as reached_defined, or the query token does not reach the answer";
+constexpr std::string_view kNoUncutRoute =
+    "as reached_defined, or there is no route even without eviction";
 constexpr std::string_view kNoStep = "no token was generated, or consensus was not captured";
 
 constexpr MetricInfo kMetrics[] = {
@@ -78,6 +85,32 @@ constexpr MetricInfo kMetrics[] = {
      "share of heads in (0, 1]", kPaper, kNoStep, kAnswer},
     {"generated_agreement_layer", "agreement_layer of each generated token, averaged.",
      "share of heads in (0, 1]", kPaper, kNoStep, kAnswer},
+
+    {"reached_defined",
+     "The query token reaches a token of the answer in the graph where eviction cuts every edge "
+     "through an evicted pair.",
+     "0 or 1", kGraph, kNoGraph, kAnswer},
+    {"reached_computed",
+     "The same in the graph as computed: context rows ran before eviction, so only the rows behind "
+     "them are cut.",
+     "0 or 1", kGraph, kNoGraph, kAnswer},
+    {"routes_defined", "Head-disjoint routes from the answer to the query token, as defined.",
+     "routes", kGraph, kNoGraph, kAnswer},
+    {"routes_computed", "The same as computed.", "routes", kGraph, kNoGraph, kAnswer},
+    {"reachable_defined", "Context tokens that the query token reaches, as defined.", "tokens",
+     kGraph, kNoGraph, kAnswer},
+    {"reachable_computed", "The same as computed.", "tokens", kGraph, kNoGraph, kAnswer},
+    {"route_length_defined", "Attention edges of the shortest route, as defined.", "edges", kGraph,
+     kNoRoute, kAnswer},
+    {"route_length_computed", "The same as computed.", "edges", kGraph, kNoRoute, kAnswer},
+    {"reach_bound",
+     "Prop. 1's lower bound on reached_defined: 1 - (1 - p)^k with the k head-disjoint routes of "
+     "the uncompressed graph and p the smallest product of the kept shares along one of them.",
+     "probability in [0, 1]", kGraph, kNoUncutRoute, kAnswer},
+    {"must_reroute_layer",
+     "Heads of the query token that looked first at the consensus token and lost it, for each "
+     "layer (Prop. 3: rho where the layer evicts it).",
+     "share of heads in [0, 1]", kGraph, kNoGraph, kAnswer},
 
     {"probe_macro_f1",
      "How well softmax regression tells the gold answer's type from pooled hidden states of a "

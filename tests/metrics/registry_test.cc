@@ -20,11 +20,33 @@ TEST(MetricRegistry, EntriesAreCompleteAndUnique) {
 }
 
 TEST(MetricRegistry, HasTheColumnsOfAnAnswerRow) {
-  for (const std::string_view name :
-       {"f1", "exact", "outcome", "ger", "ger_layer", "ger_layer_mean", "eviction_rate",
-        "evicted_share", "kept_ratio", "consensus_mean", "consensus_layer", "agreement_max",
-        "agreement_layer", "generated_consensus_mean", "hallucination_rate", "unknown_rate",
-        "exact_rate"}) {
+  for (const std::string_view name : {"f1",
+                                      "exact",
+                                      "outcome",
+                                      "ger",
+                                      "ger_layer",
+                                      "ger_layer_mean",
+                                      "eviction_rate",
+                                      "evicted_share",
+                                      "kept_ratio",
+                                      "consensus_mean",
+                                      "consensus_layer",
+                                      "agreement_max",
+                                      "agreement_layer",
+                                      "generated_consensus_mean",
+                                      "hallucination_rate",
+                                      "unknown_rate",
+                                      "exact_rate",
+                                      "reached_defined",
+                                      "reached_computed",
+                                      "routes_defined",
+                                      "routes_computed",
+                                      "reachable_defined",
+                                      "reachable_computed",
+                                      "route_length_defined",
+                                      "route_length_computed",
+                                      "reach_bound",
+                                      "must_reroute_layer"}) {
     ASSERT_NE(FindMetric(name), nullptr) << name;
     EXPECT_EQ(FindMetric(name)->name, name);
   }
