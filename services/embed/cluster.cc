@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -69,7 +70,7 @@ struct Cluster::State {
   const int threads;
   const std::vector<std::string> devices;
   const std::string models_dir;
-  metrics::MetricsService metrics;
+  std::unique_ptr<metrics::MetricsService> metrics;
   std::unique_ptr<rpc::Server> metrics_server;
   std::unique_ptr<orchestrator::OrchestratorServer> orchestrator;
   std::unique_ptr<rpc::Server> server;
@@ -89,14 +90,20 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
   KVSCOPE_ASSIGN_OR_RETURN(std::vector<std::string> devices, inference::OfferedDevices("auto"));
   auto state = std::make_unique<State>(options, std::move(devices));
 
-  grpc::Service* const metrics_services[] = {&state->metrics};
+  std::optional<metrics::FeatureStore> features;
+  if (!options.features.empty()) {
+    KVSCOPE_ASSIGN_OR_RETURN(features, metrics::FeatureStore::Open(options.features));
+  }
+  state->metrics = std::make_unique<metrics::MetricsService>(std::move(features));
+  grpc::Service* const metrics_services[] = {state->metrics.get()};
   KVSCOPE_ASSIGN_OR_RETURN(state->metrics_server, rpc::Server::Start({}, metrics_services));
 
-  KVSCOPE_ASSIGN_OR_RETURN(state->orchestrator,
-                           orchestrator::OrchestratorServer::Open(
-                               {.store = options.store,
-                                .schedule = {.lease_duration = options.lease,
-                                             .heartbeat_interval = options.heartbeat}}));
+  KVSCOPE_ASSIGN_OR_RETURN(
+      state->orchestrator,
+      orchestrator::OrchestratorServer::Open(
+          {.store = options.store,
+           .schedule = {.lease_duration = options.lease, .heartbeat_interval = options.heartbeat},
+           .metrics = state->metrics_server->InProcessChannel()}));
   const std::vector<grpc::Service*> services = state->orchestrator->services();
   KVSCOPE_ASSIGN_OR_RETURN(state->server, rpc::Server::Start({.listen = options.listen,
                                                               .insecure = options.insecure,

@@ -14,6 +14,7 @@ namespace kvscope::embed {
 
 struct ClusterOptions {
   std::string store;        // SQLite file of the orchestrator; made if it does not exist
+  std::string features;     // folder of the metrics service's hidden states; empty: none are kept
   std::string models_dir;   // where models are looked up by name; empty: a model is any directory
   std::string listen;       // HOST:PORT of the orchestrator's services; empty: in-process only
   bool insecure = false;    // listen beyond loopback in plaintext

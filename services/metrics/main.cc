@@ -1,7 +1,8 @@
 // kvscope-metrics: the metrics service as a process of its own.
 #include <CLI/CLI.hpp>
-#include <filesystem>
-#include <system_error>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/metrics/service/metrics_service.h"
@@ -19,21 +20,22 @@ int main(int argc, char** argv) {
   std::string store;
   rpc::AddServiceFlags(app, flags);
   app.add_option("--store", store,
-                 "DIR, made if it does not exist, for features of probes keyed by unit; measuring "
-                 "itself keeps nothing");
+                 "DIR, made if it does not exist, for hidden states by unit, on which probes are "
+                 "fitted; without it units that capture some are refused");
   app.footer("Example: kvscope-metrics --listen 127.0.0.1:7402 --store metrics-store");
   if (const int code = rpc::ParseFlags(app, argc, argv); code >= 0) return code;
   rpc::SetLogLevel(flags.log_level);
 
+  std::optional<metrics::FeatureStore> features;
   if (!store.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(store, error);
-    if (error) {
-      return rpc::Fail(absl::InvalidArgumentError(
-          absl::StrCat("--store ", store, " cannot be made: ", error.message())));
+    auto opened = metrics::FeatureStore::Open(store);
+    if (!opened.ok()) {
+      return rpc::Fail(absl::Status(opened.status().code(),
+                                    absl::StrCat("--store: ", opened.status().message())));
     }
+    features = *std::move(opened);
   }
-  metrics::MetricsService service;
+  metrics::MetricsService service(std::move(features));
   grpc::Service* const services[] = {&service};
   auto server = rpc::Server::Start(
       {.listen = flags.listen, .insecure = flags.insecure, .reflection = flags.reflection},

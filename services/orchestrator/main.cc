@@ -24,8 +24,10 @@ int main(int argc, char** argv) {
   app.add_option("--models-dir", models_dir,
                  "DIR that the workers look models up in; it must exist if it is given")
       ->check(CLI::ExistingDirectory);
-  app.add_option("--metrics", metrics,
-                 "HOST:PORT of the metrics service; a warning is logged if it does not answer");
+  app.add_option(
+      "--metrics", metrics,
+      "HOST:PORT of the metrics service, which fits probes; a warning is logged if it does "
+      "not answer");
   app.add_option("--lease", lease_seconds,
                  "seconds after which a silent worker's unit is given to another")
       ->check(CLI::Range(0.1, 86400.0))
@@ -38,23 +40,27 @@ int main(int argc, char** argv) {
   if (const int code = rpc::ParseFlags(app, argc, argv); code >= 0) return code;
 
   rpc::SetLogLevel(flags.log_level);
+  std::shared_ptr<grpc::Channel> metrics_channel;
+  if (!metrics.empty()) {
+    auto channel = rpc::Dial(metrics, flags.insecure);
+    if (!channel.ok()) return rpc::Fail(channel.status());
+    metrics_channel = *std::move(channel);
+  }
   auto orchestrator = orchestrator::OrchestratorServer::Open(
       {.store = store,
        .schedule = {.lease_duration = absl::Seconds(lease_seconds),
-                    .heartbeat_interval = absl::Seconds(heartbeat_seconds)}});
+                    .heartbeat_interval = absl::Seconds(heartbeat_seconds)},
+       .metrics = metrics_channel});
   if (!orchestrator.ok()) return rpc::Fail(orchestrator.status());
   const std::vector<grpc::Service*> services = (*orchestrator)->services();
   auto server = rpc::Server::Start(
       {.listen = flags.listen, .insecure = flags.insecure, .reflection = flags.reflection},
       services);
   if (!server.ok()) return rpc::Fail(server.status());
-  if (!metrics.empty()) {
-    const auto channel = rpc::Dial(metrics, flags.insecure);
-    if (!channel.ok()) return rpc::Fail(channel.status());
-    if (!rpc::WaitForConnected(**channel, metrics, absl::Seconds(1)).ok()) {
-      rpc::Log(rpc::LogLevel::kWarning, "the metrics service does not answer",
-               {{"address", metrics}});
-    }
+  if (metrics_channel != nullptr &&
+      !rpc::WaitForConnected(*metrics_channel, metrics, absl::Seconds(1)).ok()) {
+    rpc::Log(rpc::LogLevel::kWarning, "the metrics service does not answer",
+             {{"address", metrics}});
   }
   return rpc::ServeUntilSignal(flags, server->get(),
                                [&](absl::Duration timeout) { (*orchestrator)->Drain(timeout); });

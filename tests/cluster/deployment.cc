@@ -39,6 +39,7 @@ class Embedded final : public Deployment {
     options_.threads_per_worker = 1;
     options_.lease = options.lease;
     options_.heartbeat = options.heartbeat;
+    options_.features = folder_ + "/hidden-states";
     Start();
   }
   ~Embedded() override {
@@ -85,7 +86,8 @@ class Processes final : public Deployment {
     const std::string port_file = folder_ + "/metrics.port";
     metrics_ = std::make_unique<Process>(
         "kvscope-metrics",
-        std::vector<std::string>{"--listen", "127.0.0.1:0", "--port-file", port_file},
+        std::vector<std::string>{"--listen", "127.0.0.1:0", "--port-file", port_file, "--store",
+                                 folder_ + "/hidden-states"},
         folder_ + "/metrics.log");
     metrics_address_ = absl::StrCat("127.0.0.1:", WaitForPort(port_file, *metrics_));
     StartOrchestrator("127.0.0.1:0");

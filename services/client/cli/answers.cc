@@ -38,6 +38,29 @@ std::optional<double> Maybe(bool has, double value) {
   return has ? std::optional<double>(value) : std::nullopt;
 }
 
+// Empty where the passage's graph was not captured or the answer stands nowhere.
+template <typename Row>
+void TellRoutes(const v1::AnswerMetrics& metrics, Row& row) {
+  const bool measured = metrics.has_routes();
+  const v1::Routes& routes = metrics.routes();
+  const auto count = [measured](int32_t value) { return Maybe(measured, value); };
+  row.Field("reached_defined", count(routes.as_defined().reached()));
+  row.Field("reached_computed", count(routes.as_computed().reached()));
+  row.Field("routes_defined", count(routes.as_defined().disjoint_count()));
+  row.Field("routes_computed", count(routes.as_computed().disjoint_count()));
+  row.Field("reachable_defined", count(routes.as_defined().reachable_count()));
+  row.Field("reachable_computed", count(routes.as_computed().reachable_count()));
+  row.Field("route_length_defined",
+            Maybe(routes.as_defined().reached(), routes.as_defined().shortest()));
+  row.Field("route_length_computed",
+            Maybe(routes.as_computed().reached(), routes.as_computed().shortest()));
+  row.Field("reach_bound_defined",
+            Maybe(routes.as_defined().has_reach_bound(), routes.as_defined().reach_bound()));
+  row.Field("reach_bound_computed",
+            Maybe(routes.as_computed().has_reach_bound(), routes.as_computed().reach_bound()));
+  row.Field("must_reroute_layer", routes.must_reroute_layer());
+}
+
 // The fields in the order in which columns appear.
 template <typename Row>
 void TellAnswer(const v1::AnswerRow& answer, Row& row) {
@@ -81,6 +104,7 @@ void TellAnswer(const v1::AnswerRow& answer, Row& row) {
   row.Field("ger_layer", m.ger_layer());
   row.Field("consensus_layer", m.consensus_layer());
   row.Field("agreement_layer", m.agreement_layer());
+  TellRoutes(m, row);
 }
 
 // `cell` has as many tags as there are names.
@@ -114,6 +138,10 @@ void TellCell(const v1::Cell& cell, const std::vector<std::string>& tags, Row& r
   row.Field("agreement_max", Maybe(cell.has_agreement_max(), cell.agreement_max()));
   row.Field("kept_ratio", Maybe(cell.has_kept_ratio(), cell.kept_ratio()));
   row.Field("consensus_layer", cell.consensus_layer());
+  row.Field("agreement_layer", cell.agreement_layer());
+  row.Field("ger_layer", cell.ger_layer());
+  row.Field("eviction_rate_layer", cell.eviction_rate_layer());
+  row.Field("evicted_share_layer", cell.evicted_share_layer());
 }
 
 // Rows as text: CSV with a header, or JSON lines. They reach the stream in blocks, each while the

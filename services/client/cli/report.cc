@@ -16,7 +16,10 @@
 #include "services/client/cli/model_labels.h"
 #include "services/client/cli/report_tags.h"
 #include "services/client/cli/session.h"
+#include "services/client/cli/statistics.h"
 #include "services/client/cli/terminal.h"
+#include "services/orchestrator/report/findings.h"
+#include "services/orchestrator/report/headlines.h"
 #include "services/orchestrator/report/report.h"
 #include "services/rpc/grpc_status.h"
 #include "services/status_macros.h"
@@ -80,7 +83,13 @@ void AddCell(const v1::Cell& cell, const ModelLabels& models, ReportInput& input
   row.evicted_share = cell.evicted_share();
   row.kept_ratio = cell.kept_ratio();
   row.consensus_mean = maybe(cell.has_consensus_mean(), cell.consensus_mean());
-  row.consensus_layer.assign(cell.consensus_layer().begin(), cell.consensus_layer().end());
+  const auto layers = [](const auto& values) {
+    return std::vector<double>(values.begin(), values.end());
+  };
+  row.consensus_layer = layers(cell.consensus_layer());
+  row.agreement_layer = layers(cell.agreement_layer());
+  row.ger_layer = layers(cell.ger_layer());
+  row.eviction_rate_layer = layers(cell.eviction_rate_layer());
   input.rows.push_back(std::move(row));
 }
 
@@ -108,8 +117,22 @@ orchestrator::ReportSurvivalMap SurvivalMap(const v1::HeatmapRow& row, const Mod
 struct Options {
   SessionOptions session;
   std::string sweep;
-  std::string out = "report.html";
+  std::string out;
+  bool findings = false;
+  bool markdown = false;
 };
+
+void PrintFindings(const ReportInput& input, bool markdown) {
+  const auto& findings = input.statistics.findings;
+  if (markdown) {
+    std::cout << "# What the sweep " << input.title << " says of the paper's claims\n\n"
+              << orchestrator::FindingsMarkdown(findings);
+    return;
+  }
+  for (const std::string& line : input.statistics.headlines) std::cout << line << '\n';
+  if (!input.statistics.headlines.empty()) std::cout << '\n';
+  std::cout << orchestrator::FindingsText(findings);
+}
 
 absl::Status Report(Options options) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::string id, ResolveSweep(options.sweep, options.session));
@@ -123,11 +146,17 @@ absl::Status Report(Options options) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<v1::Cell> cells,
                            FetchCells(session->stub(), sweep.id()));
   KVSCOPE_ASSIGN_OR_RETURN(const ReportInput input, ReadReport(session->stub(), sweep, cells));
+  if (options.findings || options.markdown) {
+    PrintFindings(input, options.markdown);
+    if (options.out.empty()) return absl::OkStatus();
+  }
+  if (options.out.empty()) options.out = "report.html";
   std::ofstream out(options.out, std::ios::binary);
   orchestrator::WriteReport(input, out);
   out.close();
   if (!out) return absl::ResourceExhaustedError(absl::StrCat("--out: cannot write ", options.out));
-  std::cout << std::filesystem::absolute(options.out).string() << '\n';
+  (options.findings || options.markdown ? std::cerr : std::cout)
+      << std::filesystem::absolute(options.out).string() << '\n';
   return absl::OkStatus();
 }
 
@@ -150,17 +179,27 @@ absl::StatusOr<orchestrator::ReportInput> ReadReport(v1::OrchestratorService::St
   while (reader->Read(&row)) input.survival_maps.push_back(SurvivalMap(row, models));
   const grpc::Status status = reader->Finish();
   if (!status.ok()) return rpc::FromGrpc(status);
+  KVSCOPE_RETURN_IF_ERROR(AddStatistics(stub, sweep, input));
+  input.statistics.headlines = orchestrator::Headlines(input);
+  input.statistics.findings = orchestrator::JudgeFindings(input);
   return input;
 }
 
 void AddReport(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("report", "One HTML file that opens offline");
-  command->footer("Example:\n  kvscope report kvscope-out/pocket --out report.html");
+  command->footer(
+      "Example:\n  kvscope report kvscope-out/pocket --out report.html\n"
+      "  kvscope report kvscope-out/paper-small --findings");
   AddSessionOptions(*command, options->session);
   command->add_option("SWEEP", options->sweep, "an id, a unique name, or run's directory")
       ->required();
-  command->add_option("--out", options->out, "the file to write")->capture_default_str();
+  command->add_option("--out", options->out, "the file to write; default: report.html");
+  command->add_flag(
+      "--findings", options->findings,
+      "print the headlines and whether the sweep confirms the paper's claims; without "
+      "--out no page is written");
+  command->add_flag("--markdown", options->markdown, "the findings as Markdown");
   command->callback([options, &action] { action = [options] { return Report(*options); }; });
 }
 

@@ -90,12 +90,6 @@ absl::Status WriteResults(Session& session, const v1::Sweep& sweep, const fs::pa
   });
 }
 
-void WarnOfUnrecorded(const orchestrator::Sweep& sweep) {
-  if (sweep.capture.graph_passages > 0 || !sweep.capture.probe_pool.empty()) {
-    std::cerr << "note: capture.graph and capture.probes are not recorded by this version\n";
-  }
-}
-
 // A model that fits the caches is fastest with one single-threaded worker a core; a larger one
 // shares its weights best within one worker that has all cores. The largest model decides.
 int AutoWorkers(const std::vector<std::string>& models) {
@@ -137,7 +131,6 @@ absl::Status Run(Options options) {
     }
   }
   KVSCOPE_RETURN_IF_ERROR(MakeDirectory(directory));
-  WarnOfUnrecorded(sweep);
   if (options.workers == 0) options.workers = AutoWorkers(names.models);
 
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, options.workers));

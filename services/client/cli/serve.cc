@@ -14,10 +14,11 @@
 namespace kvscope::cli {
 namespace {
 
-absl::Status Serve(const embed::ClusterOptions& options) {
+absl::Status Serve(embed::ClusterOptions options) {
   rpc::BlockSignals();
   std::error_code error;
   const auto parent = std::filesystem::path(options.store).parent_path();
+  options.features = (parent / kFeaturesName).string();
   if (!parent.empty()) std::filesystem::create_directories(parent, error);
   auto started = embed::Cluster::Start(options);
   // A taken port is a failure of ours; "unreachable" is for who dials.

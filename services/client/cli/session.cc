@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& opt
   rpc::SetLogLevel(rpc::LogLevel::kWarning);  // the bar and the table are the talk here
   embed::ClusterOptions cluster;
   cluster.store = store.string();
+  cluster.features = (store.parent_path() / kFeaturesName).string();
   cluster.workers = workers;
   KVSCOPE_ASSIGN_OR_RETURN(session->cluster_, embed::Cluster::Start(cluster));
   session->stub_ = v1::OrchestratorService::NewStub(session->cluster_->channel());

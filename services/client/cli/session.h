@@ -56,6 +56,7 @@ absl::StatusOr<std::string> ResolveSweep(const std::string& sweep, SessionOption
 // The default store and the directory that holds it.
 inline constexpr const char* kDefaultDirectory = "kvscope-out";
 inline constexpr const char* kStoreName = "store.db";
+inline constexpr const char* kFeaturesName = "hidden-states";  // folder beside the store
 inline constexpr const char* kSweepFile = "sweep.json";
 
 }  // namespace kvscope::cli

@@ -137,9 +137,17 @@ v1::SweepSpec SpecProto(const orchestrator::Sweep& sweep, const ModelNames& name
   if (pieces.question_prefix) prompt.set_question_prefix(*pieces.question_prefix);
   if (pieces.question_suffix) prompt.set_question_suffix(*pieces.question_suffix);
   if (pieces.answer_prefix) prompt.set_answer_prefix(*pieces.answer_prefix);
-  spec.mutable_capture()->set_consensus(sweep.capture.consensus);
-  spec.mutable_capture()->set_heatmap_passages(
-      static_cast<int32_t>(sweep.capture.heatmap_passages));
+  v1::Capture& capture = *spec.mutable_capture();
+  capture.set_consensus(sweep.capture.consensus);
+  capture.set_heatmap_passages(static_cast<int32_t>(sweep.capture.heatmap_passages));
+  if (sweep.capture.graph_passages > 0) {
+    capture.set_graph_passages(static_cast<int32_t>(sweep.capture.graph_passages));
+    capture.set_graph_epsilon(sweep.capture.graph_epsilon);
+  }
+  capture.set_probe_pool(sweep.capture.probe_pool);
+  for (const int64_t layer : sweep.capture.probe_layers) {
+    capture.add_probe_layers(static_cast<int32_t>(layer));
+  }
   v1::Scoring& scoring = *spec.mutable_scoring();
   scoring.set_tokenizer(names.scoring_tokenizer);
   scoring.set_correct_min_f1(sweep.score.correct_f1);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/inference/service/code_version.h"
+#include "services/inference/service/graph_messages.h"
 #include "services/rpc/channel.h"
 #include "services/status_macros.h"
 
@@ -29,6 +30,15 @@ absl::StatusOr<Regime> ToRegime(v1::Regime regime) {
   }
 }
 
+absl::StatusOr<ProbePool> ToProbePool(const std::string& pool) {
+  if (pool.empty()) return ProbePool::kNone;
+  if (pool == "last") return ProbePool::kLast;
+  if (pool == "mean") return ProbePool::kMean;
+  if (pool == "context") return ProbePool::kContext;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "capture.probe_pool: \"", pool, "\" was found, but it must be last, mean or context"));
+}
+
 PromptPieces ToPieces(const v1::Prompt& prompt) {
   PromptPieces pieces;
   if (prompt.has_instruction()) pieces.instruction = prompt.instruction();
@@ -46,6 +56,7 @@ void AddIds(const std::vector<int32_t>& ids, google::protobuf::RepeatedField<int
 void FillPassage(const PassageRecord& record, const v1::Passage& passage, int passage_index,
                  v1::PassageRecord* proto) {
   proto->set_passage_index(passage_index);
+  proto->set_passage_id(passage.passage_id());
   proto->set_tokens(static_cast<int32_t>(record.context_ids.size()));
   for (size_t q = 0; q < record.questions.size(); ++q) {
     const QuestionRecord& question = record.questions[q];
@@ -53,6 +64,7 @@ void FillPassage(const PassageRecord& record, const v1::Passage& passage, int pa
     v1::QuestionRecord* out = proto->add_questions();
     AddIds(question.answer_tokens, out->mutable_answer_tokens());
     out->set_gold(asked.answer());
+    out->set_answer_type(asked.answer_type());
     *out->mutable_aliases() = asked.aliases();
     AddIds(question.gold_ids, out->mutable_gold_ids());
     for (const std::vector<int32_t>& ids : question.alias_ids) {
@@ -86,6 +98,7 @@ absl::Status SendStream(const StreamRecord& stream, const Send& send) {
   proto->set_question_index(stream.question_index);
   proto->set_answer(stream.answer);
   AddIds(stream.answer_ids, proto->mutable_answer_ids());
+  proto->mutable_pooled()->Assign(stream.pooled.begin(), stream.pooled.end());
   size_t bytes = proto->ByteSizeLong();
   for (const AttentionRow& row : stream.rows) {
     if (proto->rows_size() > 0 && bytes + RowBytes(row) > kPartBytes) {
@@ -112,7 +125,7 @@ GridSpec GridOf(const v1::Unit& unit) {
           .presses = &unit.presses(),
           .ratios = &unit.ratios(),
           .max_new_tokens = unit.max_new_tokens(),
-          .consensus = unit.capture().consensus(),
+          .capture = &unit.capture(),
           .seed = unit.seed()};
 }
 
@@ -122,7 +135,7 @@ GridSpec GridOf(const v1::SweepSpec& spec, v1::Regime regime) {
           .presses = &spec.presses(),
           .ratios = &spec.ratios(),
           .max_new_tokens = spec.max_new_tokens(),
-          .consensus = spec.capture().consensus(),
+          .capture = &spec.capture(),
           .seed = spec.seed()};
 }
 
@@ -148,7 +161,10 @@ absl::StatusOr<Grid> ToGrid(const GridSpec& spec) {
                                                    " was found, but it must be at least 1"));
   }
   grid.max_new_tokens = spec.max_new_tokens;
-  grid.capture_consensus = spec.consensus;
+  grid.capture_consensus = spec.capture->consensus();
+  KVSCOPE_ASSIGN_OR_RETURN(grid.probe_pool, ToProbePool(spec.capture->probe_pool()));
+  grid.probe_layers.assign(spec.capture->probe_layers().begin(),
+                           spec.capture->probe_layers().end());
   return grid;
 }
 
@@ -163,6 +179,17 @@ Passage ToPassage(const v1::Passage& passage) {
     }
   }
   return out;
+}
+
+absl::Status CheckProbeLayers(const Grid& grid, const EngineInfo& info) {
+  if (grid.probe_layers.empty() || grid.probe_layers.back() <= info.layers) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("capture.probes.layers: ", grid.probe_layers.back(),
+                   " was found, but the model's go from 0 (the "
+                   "embeddings) to ",
+                   info.layers));
 }
 
 absl::Status CheckScoring(const v1::Scoring& scoring) {
@@ -213,6 +240,7 @@ absl::Status SendPassage(const PassageRecord& record, const v1::Passage& passage
   v1::SurvivalRecord message;
   FillPassage(record, passage, passage_index, message.mutable_passage());
   KVSCOPE_RETURN_IF_ERROR(send(message));
+  if (record.graph) KVSCOPE_RETURN_IF_ERROR(SendGraph(*record.graph, send));
   for (const CellRecord& cell : record.cells) {
     KVSCOPE_RETURN_IF_ERROR(SendKeepSet(cell, send));
     for (const StreamRecord& stream : cell.streams) {

@@ -23,7 +23,7 @@ struct GridSpec {
   const google::protobuf::RepeatedPtrField<std::string>* presses = nullptr;
   const google::protobuf::RepeatedField<double>* ratios = nullptr;
   int max_new_tokens = 0;
-  bool consensus = false;
+  const v1::Capture* capture = nullptr;
   uint64_t seed = 0;
 };
 
@@ -33,6 +33,9 @@ GridSpec GridOf(const v1::SweepSpec& spec, v1::Regime regime);
 // Errors: InvalidArgument naming the field (an unknown regime, a press that does not parse, a ratio
 // outside [0, 1), an empty list, max_new_tokens below 1).
 absl::StatusOr<Grid> ToGrid(const GridSpec& spec);
+
+// InvalidArgument if the grid asks for the hidden states of a layer that the model does not have.
+absl::Status CheckProbeLayers(const Grid& grid, const EngineInfo& info);
 
 Passage ToPassage(const v1::Passage& passage);
 

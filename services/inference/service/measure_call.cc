@@ -35,12 +35,19 @@ absl::Status MeasureCall::Send(const v1::SurvivalRecord& record) {
 }
 
 absl::Status MeasureCall::Broken() {
+  const absl::Status status = End();
+  return status.ok() ? absl::InternalError("the metrics service ended the call early") : status;
+}
+
+absl::Status MeasureCall::End() {
   finished_ = true;
   const absl::Status status = rpc::FromGrpc(stream_->Finish());
+  if (status.ok()) return status;
   if (cancellation_.cancelled()) return absl::CancelledError("cancelled");
   const std::string text = absl::StrCat("the metrics service: ", status.message());
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:  // it keeps no hidden states
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kUnimplemented:
       return absl::InternalError(text);
@@ -89,11 +96,8 @@ absl::Status MeasureCall::Finish() {
   v1::PassageMetrics surplus;
   while (stream_->Read(&surplus)) {
   }
-  finished_ = true;
   cancellation_.SetInterrupt(nullptr);
-  // All metrics are here: how the call ends decides nothing any more.
-  stream_->Finish();
-  return absl::OkStatus();
+  return End();
 }
 
 }  // namespace kvscope::inference

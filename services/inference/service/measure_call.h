@@ -37,7 +37,8 @@ class MeasureCall {
  private:
   explicit MeasureCall(Cancellation& cancellation) : cancellation_(cancellation) {}
   absl::Status Send(const v1::SurvivalRecord& record);
-  absl::Status Broken();  // why the stream ended
+  absl::Status Broken();  // why the stream ended too early
+  absl::Status End();     // how it ended
 
   Cancellation& cancellation_;
   grpc::ClientContext context_;

@@ -61,6 +61,9 @@ absl::Status SweepCheck::OpenModel(size_t ordinal, const std::string& name) {
   v1::ModelInfo& info =
       ordinal == 0 ? *reply_.mutable_model() : *reply_.add_more_models()->mutable_model();
   info = ToModelInfo(engine->info(), name);
+  for (const Grid& grid : grids_) {
+    KVSCOPE_RETURN_IF_ERROR(CheckProbeLayers(grid, engine->info()));
+  }
   if (spec_.more_models_size() > 0) {  // what measures passages is kept, not all their weights
     options.scoring_tokenizer.clear();
     const std::string directory = engine->info().model_dir;

@@ -29,6 +29,13 @@ v1::UnitHeader HeaderOf(const v1::Unit& unit, const EngineInfo& info) {
   header.set_correct_min_f1(unit.scoring().correct_min_f1());
   header.set_partial_above_f1(unit.scoring().partial_above_f1());
   *header.mutable_abstentions() = unit.scoring().abstentions();
+  if (!unit.capture().probe_pool().empty()) {
+    *header.mutable_probe_layers() = unit.capture().probe_layers();
+    if (header.probe_layers().empty()) {
+      for (int layer = 0; layer <= info.layers; ++layer) header.add_probe_layers(layer);
+    }
+    header.set_probe_width(info.hidden_size);
+  }
   return header;
 }
 
@@ -91,6 +98,7 @@ absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
   KVSCOPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine,
                            cache_.Open(unit.model(), options));
   KVSCOPE_RETURN_IF_ERROR(CheckFiles(unit, engine->info()));
+  KVSCOPE_RETURN_IF_ERROR(CheckProbeLayers(grid, engine->info()));
   KVSCOPE_ASSIGN_OR_RETURN(
       const std::unique_ptr<MeasureCall> call,
       MeasureCall::Start(*metrics_, HeaderOf(unit, engine->info()), cancellation));
@@ -111,15 +119,18 @@ absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
   for (int p = 0; p < unit.passages_size(); ++p) {
     const v1::Passage& passage = unit.passages(p);
     const bool heatmaps = unit.first_passage() + p < unit.capture().heatmap_passages();
+    PassageExtras extras = {.token_texts = heatmaps, .graph_epsilon = std::nullopt};
+    if (unit.first_passage() + p < unit.capture().graph_passages()) {
+      extras.graph_epsilon = unit.capture().graph_epsilon();
+    }
     const auto take = [&](PassageRecord&& record) -> absl::Status {
       KVSCOPE_ASSIGN_OR_RETURN(std::vector<v1::CellMetrics> metrics,
                                call->Measure(record, passage, p));
       rpc::Count(kPassages);
       return AddRows(record, std::move(metrics), passage, p, heatmaps, writer);
     };
-    KVSCOPE_RETURN_IF_ERROR(
-        InPassage(passage, EvaluatePassage(*engine, grid, ToPassage(passage),
-                                           {.token_texts = heatmaps}, evaluate_hooks, take)));
+    KVSCOPE_RETURN_IF_ERROR(InPassage(
+        passage, EvaluatePassage(*engine, grid, ToPassage(passage), extras, evaluate_hooks, take)));
     KVSCOPE_RETURN_IF_ERROR(writer.EndPassage());
   }
   KVSCOPE_RETURN_IF_ERROR(call->Finish());

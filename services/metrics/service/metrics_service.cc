@@ -2,6 +2,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "services/metrics/service/fit_probes.h"
 #include "services/metrics/service/unit_measure.h"
 #include "services/rpc/grpc_status.h"
 #include "services/rpc/telemetry.h"
@@ -12,12 +13,14 @@ namespace {
 
 using Stream = grpc::ServerReaderWriter<v1::PassageMetrics, v1::SurvivalRecord>;
 
+constexpr int kMaxFits = 4;    // callers at once; each may take a machine's cores
 constexpr int kMaxUnits = 64;  // at once; each holds up to one passage
 
 constexpr rpc::MetricFamily kUnits = {"kvscope_metrics_units_total",
                                       "Units measured, by how the call ended.", "code"};
 constexpr rpc::MetricFamily kPassages = {"kvscope_metrics_passages_total", "Passages measured.",
                                          ""};
+constexpr rpc::MetricFamily kProbes = {"kvscope_metrics_probes_total", "Probes fitted.", ""};
 constexpr rpc::MetricFamily kAnswers = {"kvscope_metrics_answers_total", "Answers measured.", ""};
 
 absl::Status WritePassage(UnitMeasure& measure, Stream& stream) {
@@ -31,15 +34,15 @@ absl::Status WritePassage(UnitMeasure& measure, Stream& stream) {
   return absl::OkStatus();
 }
 
-absl::Status Measure(Stream& stream) {
+absl::Status Measure(const FeatureStore* features, Stream& stream) {
   stream.SendInitialMetadata();  // tells the caller that its unit is being taken
-  UnitMeasure measure;
+  UnitMeasure measure(features);
   v1::SurvivalRecord record;
   while (stream.Read(&record)) {
     KVSCOPE_RETURN_IF_ERROR(measure.Take(record));
     if (measure.passage_complete()) KVSCOPE_RETURN_IF_ERROR(WritePassage(measure, stream));
   }
-  return measure.CheckEnd();
+  return measure.Finish();
 }
 
 }  // namespace
@@ -47,13 +50,38 @@ absl::Status Measure(Stream& stream) {
 grpc::Status MetricsService::MeasureUnit(grpc::ServerContext*, Stream* stream) {
   absl::Status status;
   if (units_running_.fetch_add(1) < kMaxUnits) {
-    status = Measure(*stream);
+    status = Measure(features_ ? &*features_ : nullptr, *stream);
   } else {
     status = absl::ResourceExhaustedError(
         absl::StrCat("the metrics service measures ", kMaxUnits, " units already; try again"));
   }
   units_running_.fetch_sub(1);
   rpc::Count(kUnits, absl::StatusCodeToString(status.code()));
+  return rpc::ToGrpc(status);
+}
+
+grpc::Status MetricsService::FitProbes(grpc::ServerContext* context,
+                                       const v1::FitProbesRequest* request,
+                                       grpc::ServerWriter<v1::ProbeFit>* writer) {
+  const FitHooks hooks = {
+      .emit =
+          [writer](const v1::ProbeFit& fit) {
+            rpc::Count(kProbes);
+            return writer->Write(fit) ? absl::OkStatus()
+                                      : absl::CancelledError("the caller hung up");
+          },
+      .cancelled = [context] { return context->IsCancelled(); },
+  };
+  absl::Status status;
+  if (fits_running_.fetch_add(1) < kMaxFits) {
+    status = metrics::FitProbes(features_ ? &*features_ : nullptr, *request, hooks);
+  } else {
+    status =
+        absl::ResourceExhaustedError(absl::StrCat("the metrics service fits probes for ", kMaxFits,
+                                                  " callers already; try "
+                                                  "again"));
+  }
+  fits_running_.fetch_sub(1);
   return rpc::ToGrpc(status);
 }
 

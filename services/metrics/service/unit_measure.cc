@@ -67,6 +67,8 @@ absl::Status UnitMeasure::Take(const v1::SurvivalRecord& record) {
       return TakeStream(record.stream());
     case v1::SurvivalRecord::kPassageEnd:
       return TakePassageEnd();
+    case v1::SurvivalRecord::kGraph:
+      return TakeGraph(record.graph());
     case v1::SurvivalRecord::RECORD_NOT_SET:
       break;
   }
@@ -95,6 +97,18 @@ absl::Status UnitMeasure::TakeUnit(const v1::UnitHeader& unit) {
   const std::vector<std::string> phrases(unit.abstentions().begin(), unit.abstentions().end());
   abstentions_ = Abstentions(phrases);
   unit_ = unit;
+  return unit.probe_layers().empty() ? absl::OkStatus() : BeginFeatures(unit);
+}
+
+absl::Status UnitMeasure::BeginFeatures(const v1::UnitHeader& unit) {
+  if (feature_store_ == nullptr) {
+    return absl::FailedPreconditionError(
+        "unit.probe_layers: hidden states came, but this metrics service has no folder for them "
+        "(its --store)");
+  }
+  const FeatureShape shape = {.width = unit.probe_width(),
+                              .layers = {unit.probe_layers().begin(), unit.probe_layers().end()}};
+  KVSCOPE_ASSIGN_OR_RETURN(features_, feature_store_->Write(unit.unit_key(), shape));
   return absl::OkStatus();
 }
 
@@ -162,6 +176,7 @@ absl::Status UnitMeasure::FinishCell() {
     return absl::InvalidArgumentError(absl::StrCat("cell.keep_bits: ", keep.status().message()));
   }
   survival_.emplace(*keep);
+  if (graph_) graph_bits_ = std::move(*cell_->mutable_keep_bits());
   cell_->clear_keep_bits();
   v1::CellMetrics metrics = ToProto(survival_->metrics(), keep->pairs());
   metrics.set_press_index(cell_->press_index());
@@ -201,14 +216,7 @@ absl::Status UnitMeasure::TakeStream(const v1::StreamRecord& stream) {
           "stream.answer: it was found in a later part, but belongs into the first");
     }
   } else {
-    KVSCOPE_RETURN_IF_ERROR(CheckRange("stream.question_index", stream.question_index(),
-                                       next_question_, passage_->questions_size() - 1));
-    stream_.emplace();
-    stream_->set_question_index(stream.question_index());
-    stream_->set_answer(stream.answer());
-    *stream_->mutable_answer_ids() = stream.answer_ids();
-    top_tokens_.clear();
-    prompt_mass_sum_ = 0;
+    KVSCOPE_RETURN_IF_ERROR(BeginStream(stream));
   }
   for (int r = 0; r < stream.rows_size(); ++r) {
     const v1::AttentionRow& row = stream.rows(r);
@@ -221,6 +229,26 @@ absl::Status UnitMeasure::TakeStream(const v1::StreamRecord& stream) {
   }
   KVSCOPE_RETURN_IF_ERROR(CheckHeld());
   return stream.more_rows() ? absl::OkStatus() : FinishStream();
+}
+
+absl::Status UnitMeasure::BeginStream(const v1::StreamRecord& stream) {
+  KVSCOPE_RETURN_IF_ERROR(CheckRange("stream.question_index", stream.question_index(),
+                                     next_question_, passage_->questions_size() - 1));
+  KVSCOPE_RETURN_IF_ERROR(CheckSize("stream.pooled", stream.pooled_size(),
+                                    int64_t{unit_->probe_layers_size()} * unit_->probe_width()));
+  stream_.emplace();
+  stream_->set_question_index(stream.question_index());
+  stream_->set_answer(stream.answer());
+  *stream_->mutable_answer_ids() = stream.answer_ids();
+  top_tokens_.clear();
+  prompt_mass_sum_ = 0;
+  if (features_ == nullptr) return absl::OkStatus();
+  return features_->Add(
+      {.cell = {.press_index = cell_->press_index(), .ratio_index = cell_->ratio_index()},
+       .passage_id = passage_->passage_id(),
+       .question_index = stream.question_index(),
+       .label = passage_->questions(stream.question_index()).answer_type()},
+      {stream.pooled().data(), static_cast<size_t>(stream.pooled_size())});
 }
 
 absl::Status UnitMeasure::FinishStream() {
@@ -257,12 +285,42 @@ absl::Status UnitMeasure::FinishStream() {
   if (rows > 0 && metrics.ger.has_value()) {
     answer.set_answer_mass_mean(prompt_mass_sum_ / heads);
   }
+  KVSCOPE_RETURN_IF_ERROR(AddRoutes(question, metrics.ger.has_value(), answer));
   held_bytes_ += answer.SpaceUsedLong() - top_tokens_.size() * sizeof(int32_t);
   *done_.back().add_answers() = std::move(answer);
   next_question_ = stream_->question_index() + 1;
   stream_.reset();
   top_tokens_.clear();
   return CheckHeld();
+}
+
+absl::Status UnitMeasure::TakeGraph(const v1::GraphRecord& record) {
+  if (!passage_) return OutOfOrder("a graph outside a passage");
+  if (cell_) return OutOfOrder("a graph after its passage's first cell");
+  if (!graph_) {
+    graph_.emplace(
+        GraphShape{
+            .layers = unit_->layers(), .q_heads = unit_->q_heads(), .tokens = passage_->tokens()},
+        passage_->questions_size());
+  }
+  const size_t before = graph_->held_bytes();
+  KVSCOPE_RETURN_IF_ERROR(graph_->Take(record));
+  held_bytes_ += graph_->held_bytes() - before;
+  return CheckHeld();
+}
+
+absl::Status UnitMeasure::AddRoutes(const v1::QuestionRecord& question, bool stands_there,
+                                    v1::AnswerMetrics& answer) {
+  if (!graph_ || !stands_there) return absl::OkStatus();
+  KVSCOPE_ASSIGN_OR_RETURN(
+      const KeepBits keep,
+      KeepBits::Make(unit_->layers(), unit_->kv_heads(), passage_->tokens(),
+                     {reinterpret_cast<const uint8_t*>(graph_bits_.data()), graph_bits_.size()}));
+  KVSCOPE_ASSIGN_OR_RETURN(
+      std::optional<v1::Routes> routes,
+      graph_->Measure(keep, answer.question_index(), Ids(question.answer_tokens())));
+  if (routes) *answer.mutable_routes() = *std::move(routes);
+  return absl::OkStatus();
 }
 
 absl::Status UnitMeasure::TakePassageEnd() {
@@ -277,6 +335,8 @@ std::vector<v1::PassageMetrics> UnitMeasure::TakePassage() {
   for (v1::CellMetrics& cell : done_) splitter.Add(std::move(cell));
   done_.clear();
   passage_.reset();
+  graph_.reset();
+  graph_bits_.clear();
   cell_.reset();
   survival_.reset();
   passage_complete_ = false;
@@ -284,10 +344,10 @@ std::vector<v1::PassageMetrics> UnitMeasure::TakePassage() {
   return splitter.Finish();
 }
 
-absl::Status UnitMeasure::CheckEnd() const {
+absl::Status UnitMeasure::Finish() {
   if (!unit_) return OutOfOrder("the stream ended before the unit's header");
   if (passage_) return OutOfOrder("the stream ended within a passage");
-  return absl::OkStatus();
+  return features_ == nullptr ? absl::OkStatus() : features_->Commit();
 }
 
 }  // namespace kvscope::metrics

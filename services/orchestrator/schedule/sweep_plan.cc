@@ -9,8 +9,9 @@
 namespace kvscope::orchestrator {
 
 UnitKey::UnitKey(const SweepPlan& plan, const std::string& regime, int64_t first_passage)
-    : heatmaps_left_(std::max<int64_t>(plan.heatmap_passages - first_passage, 0)) {
-  Add("kvscope unit 2");
+    : heatmaps_left_(std::max<int64_t>(plan.heatmap_passages - first_passage, 0)),
+      graphs_left_(std::max<int64_t>(plan.graph_passages - first_passage, 0)) {
+  Add("kvscope unit 3");
   for (const std::string* field :
        {&plan.weights_digest, &plan.tokenizer_digest, &plan.device, &plan.dtype, &plan.code_version,
         &plan.scoring_tokenizer_digest, &regime}) {
@@ -28,6 +29,10 @@ UnitKey::UnitKey(const SweepPlan& plan, const std::string& regime, int64_t first
   }
   Add(int64_t{plan.max_new_tokens});
   Add(int64_t{plan.capture_consensus});
+  Add(plan.graph_epsilon);
+  Add(plan.probe_pool);
+  Add(static_cast<int64_t>(plan.probe_layers.size()));
+  for (const int layer : plan.probe_layers) Add(int64_t{layer});
   Add(plan.correct_min_f1);
   Add(plan.partial_above_f1);
   Add(static_cast<int64_t>(plan.abstentions.size()));
@@ -38,6 +43,8 @@ UnitKey::UnitKey(const SweepPlan& plan, const std::string& regime, int64_t first
 void UnitKey::AddPassage(const std::string& body) {
   Add(int64_t{heatmaps_left_ > 0});
   heatmaps_left_ = std::max<int64_t>(heatmaps_left_ - 1, 0);
+  Add(int64_t{graphs_left_ > 0});
+  graphs_left_ = std::max<int64_t>(graphs_left_ - 1, 0);
   Add(body);
 }
 

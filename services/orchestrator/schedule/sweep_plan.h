@@ -19,7 +19,11 @@ struct SweepPlan {
   int max_new_tokens = 0;
   PromptPieces prompt;
   bool capture_consensus = false;
-  int64_t heatmap_passages = 0;          // the first of each data set
+  int64_t heatmap_passages = 0;  // the first of each data set
+  int64_t graph_passages = 0;    // the same
+  double graph_epsilon = 0;
+  std::string probe_pool;
+  std::vector<int> probe_layers;
   std::string scoring_tokenizer_digest;  // empty: the model's own
   double correct_min_f1 = 0;
   double partial_above_f1 = 0;
@@ -44,7 +48,7 @@ struct SweepPlan {
 class UnitKey {
  public:
   // `first_passage`: where the slice starts in its data set; it decides which passages' heat maps
-  // are kept, and nothing else.
+  // and graphs are kept, and nothing else.
   UnitKey(const SweepPlan& plan, const std::string& regime, int64_t first_passage);
   void AddPassage(const std::string& body);
   std::string Hex() const;
@@ -56,6 +60,7 @@ class UnitKey {
 
   Sha256 hash_;
   int64_t heatmaps_left_;  // of the passages still to come
+  int64_t graphs_left_;
 };
 
 }  // namespace kvscope::orchestrator

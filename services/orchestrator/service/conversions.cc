@@ -54,6 +54,7 @@ void FillMetrics(const AnswerRow& answer, v1::AnswerMetrics& metrics) {
   AddAll(answer.ger_layer, metrics.mutable_ger_layer());
   AddAll(answer.consensus_layer, metrics.mutable_consensus_layer());
   AddAll(answer.agreement_layer, metrics.mutable_agreement_layer());
+  if (!answer.routes.empty()) metrics.mutable_routes()->ParseFromString(answer.routes);
 }
 
 AnswerRow FromProto(const v1::AnswerResult& proto) {
@@ -81,6 +82,7 @@ AnswerRow FromProto(const v1::AnswerResult& proto) {
   row.ger_layer.assign(metrics.ger_layer().begin(), metrics.ger_layer().end());
   row.consensus_layer.assign(metrics.consensus_layer().begin(), metrics.consensus_layer().end());
   row.agreement_layer.assign(metrics.agreement_layer().begin(), metrics.agreement_layer().end());
+  if (metrics.has_routes()) row.routes = Serialize(metrics.routes());
   return row;
 }
 
@@ -247,6 +249,11 @@ std::vector<SweepPlan> ToPlans(const v1::SweepSpec& spec, const v1::CheckReply& 
   if (prompt.has_answer_prefix()) plan.prompt.answer_prefix = prompt.answer_prefix();
   plan.capture_consensus = spec.capture().consensus();
   plan.heatmap_passages = spec.capture().heatmap_passages();
+  plan.graph_passages = spec.capture().graph_passages();
+  plan.graph_epsilon = spec.capture().graph_epsilon();
+  plan.probe_pool = spec.capture().probe_pool();
+  plan.probe_layers.assign(spec.capture().probe_layers().begin(),
+                           spec.capture().probe_layers().end());
   plan.correct_min_f1 = spec.scoring().correct_min_f1();
   plan.partial_above_f1 = spec.scoring().partial_above_f1();
   plan.abstentions.assign(spec.scoring().abstentions().begin(), spec.scoring().abstentions().end());
@@ -394,6 +401,10 @@ void FillMeans(const CellSummary& summary, v1::Cell& cell) {
   if (summary.agreement_max) cell.set_agreement_max(*summary.agreement_max);
   if (summary.kept_ratio) cell.set_kept_ratio(*summary.kept_ratio);
   AddAll(summary.consensus_layer, cell.mutable_consensus_layer());
+  AddAll(summary.agreement_layer, cell.mutable_agreement_layer());
+  AddAll(summary.ger_layer, cell.mutable_ger_layer());
+  AddAll(summary.eviction_rate_layer, cell.mutable_eviction_rate_layer());
+  AddAll(summary.evicted_share_layer, cell.mutable_evicted_share_layer());
   cell.set_ger_count(summary.ger_count);
   AddAll(summary.tags, cell.mutable_tags());
 }

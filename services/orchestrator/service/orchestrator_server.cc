@@ -14,12 +14,13 @@ struct OrchestratorServer::State {
   State(std::unique_ptr<Store> opened, const Clock* clock, const OrchestratorOptions& options)
       : store(std::move(opened)),
         desk(*store, clock == nullptr ? system_clock : *clock, options.schedule,
-             options.max_result_bytes) {}
+             options.max_result_bytes),
+        orchestrator_service(desk, options.metrics) {}
 
   SystemClock system_clock;
   std::unique_ptr<Store> store;
   Desk desk;
-  OrchestratorService orchestrator_service{desk};
+  OrchestratorService orchestrator_service;
   WorkerService worker_service{desk};
 };
 

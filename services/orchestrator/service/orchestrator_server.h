@@ -1,6 +1,7 @@
 // OrchestratorServer: the orchestrator as its process and the embedded cluster see it.
 #pragma once
 
+#include <grpcpp/channel.h>
 #include <grpcpp/impl/codegen/service_type.h>
 
 #include <memory>
@@ -15,9 +16,10 @@
 namespace kvscope::orchestrator {
 
 struct OrchestratorOptions {
-  std::string store;                     // the SQLite file; made if it does not exist
-  ScheduleOptions schedule;              // leases, heartbeats, attempts
-  int64_t max_result_bytes = 256 << 20;  // of one unit, while its parts come in
+  std::string store;                                 // the SQLite file; made if it does not exist
+  ScheduleOptions schedule;                          // leases, heartbeats, attempts
+  int64_t max_result_bytes = 256 << 20;              // of one unit, while its parts come in
+  std::shared_ptr<grpc::Channel> metrics = nullptr;  // where probes are fitted; null: nowhere
 };
 
 // Order of life: Open, a grpc::Server with services(), Drain, the grpc::Server's end, the

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "services/orchestrator/service/probe_reader.h"
 #include "services/orchestrator/service/row_stream.h"
 #include "services/orchestrator/service/sweep_calls.h"
 #include "services/orchestrator/service/upload.h"
@@ -181,6 +182,13 @@ grpc::ServerWriteReactor<v1::HeatmapRow>* OrchestratorService::StreamHeatmaps(
   const auto reader = std::make_shared<RowReader>(desk_.store(), request->sweep());
   return RowStream<v1::HeatmapRow>::Start(
       desk_.reads(), [reader](v1::HeatmapRow& row) { return reader->Heatmap(row); });
+}
+
+grpc::ServerWriteReactor<v1::ProbeRow>* OrchestratorService::StreamProbes(
+    grpc::CallbackServerContext*, const v1::StreamProbesRequest* request) {
+  const auto reader = std::make_shared<ProbeReader>(desk_.store(), metrics_, *request);
+  return RowStream<v1::ProbeRow>::Start(probes_,
+                                        [reader](v1::ProbeRow& row) { return reader->Next(row); });
 }
 
 grpc::ServerUnaryReactor* OrchestratorService::ListUnits(grpc::CallbackServerContext* context,

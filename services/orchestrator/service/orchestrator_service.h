@@ -1,15 +1,24 @@
 // OrchestratorService over gRPC: see orchestrator.proto, which is its contract.
 #pragma once
 
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <utility>
+
 #include "kvscope/v1/orchestrator.grpc.pb.h"
 #include "services/orchestrator/service/desk.h"
+#include "services/orchestrator/service/executor.h"
 
 namespace kvscope::orchestrator {
 
-// No call blocks gRPC's threads: all work runs on the desk's two.
+// No call blocks gRPC's threads: all work runs on the desk's, fits of probes on a thread of their
+// own.
 class OrchestratorService final : public v1::OrchestratorService::CallbackService {
  public:
-  explicit OrchestratorService(Desk& desk) : desk_(desk) {}  // must outlive the gRPC server
+  // `desk` must outlive the gRPC server; `metrics`: where probes are fitted, or null.
+  OrchestratorService(Desk& desk, std::shared_ptr<grpc::Channel> metrics)
+      : desk_(desk), metrics_(std::move(metrics)) {}
 
   grpc::ServerReadReactor<v1::UploadDatasetRequest>* UploadDataset(
       grpc::CallbackServerContext* context, v1::Dataset* response) override;
@@ -40,12 +49,16 @@ class OrchestratorService final : public v1::OrchestratorService::CallbackServic
       grpc::CallbackServerContext* context, const v1::StreamAnswersRequest* request) override;
   grpc::ServerWriteReactor<v1::HeatmapRow>* StreamHeatmaps(
       grpc::CallbackServerContext* context, const v1::StreamHeatmapsRequest* request) override;
+  grpc::ServerWriteReactor<v1::ProbeRow>* StreamProbes(
+      grpc::CallbackServerContext* context, const v1::StreamProbesRequest* request) override;
   grpc::ServerUnaryReactor* ListUnits(grpc::CallbackServerContext* context,
                                       const v1::ListUnitsRequest* request,
                                       v1::ListUnitsResponse* response) override;
 
  private:
   Desk& desk_;
+  const std::shared_ptr<grpc::Channel> metrics_;
+  Executor probes_;  // fitting takes long: nothing else waits for it
 };
 
 }  // namespace kvscope::orchestrator

@@ -151,6 +151,34 @@ absl::Status ValidateScoring(const v1::Scoring& scoring) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateCapture(const v1::Capture& capture) {
+  if (capture.heatmap_passages() < 0) {
+    return Invalid("spec.capture.heatmap_passages: is ", capture.heatmap_passages(),
+                   ", allowed are 0 and more");
+  }
+  if (capture.graph_passages() < 0) {
+    return Invalid("spec.capture.graph_passages: is ", capture.graph_passages(),
+                   ", allowed are 0 and more");
+  }
+  if (!(capture.graph_epsilon() >= 0 && capture.graph_epsilon() < 1)) {
+    return Invalid("spec.capture.graph_epsilon: is ", capture.graph_epsilon(),
+                   ", allowed are 0 to under 1");
+  }
+  if (!capture.probe_pool().empty()) {
+    KVSCOPE_RETURN_IF_ERROR(
+        ValidateChoice("capture.probe_pool", capture.probe_pool(), {"last", "mean", "context"}));
+  }
+  int previous = -1;
+  for (const int layer : capture.probe_layers()) {
+    if (layer <= previous) {
+      return Invalid("spec.capture.probe_layers: ", layer, " follows ", previous,
+                     ", they must ascend from 0 on");
+    }
+    previous = layer;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ValidateRequestId(const std::string& request_id) {
@@ -180,10 +208,7 @@ absl::Status ValidateSpec(const v1::SweepSpec& spec) {
     return Invalid("spec.max_new_tokens: is ", spec.max_new_tokens(), ", allowed are 1 to ",
                    kMaxNewTokens);
   }
-  if (spec.capture().heatmap_passages() < 0) {
-    return Invalid("spec.capture.heatmap_passages: is ", spec.capture().heatmap_passages(),
-                   ", allowed are 0 and more");
-  }
+  KVSCOPE_RETURN_IF_ERROR(ValidateCapture(spec.capture()));
   return ValidateScoring(spec.scoring());
 }
 

@@ -34,7 +34,7 @@ class Sum {
 struct Sums {
   int64_t answers = 0, exact = 0, hallucinations = 0, unknowns = 0;
   Sum f1, ger, ger_layer, eviction, evicted, consensus, agreement, kept;
-  VectorSum consensus_layer;
+  VectorSum consensus_layer, agreement_layer, ger_layers, eviction_rate_layer, evicted_share_layer;
 };
 
 using Place = std::array<int32_t, 4>;
@@ -59,9 +59,13 @@ void AddAnswer(const AnswerRow& answer, const CellRow* cell, Sums& sums) {
   sums.consensus.Add(answer.consensus_mean);
   sums.agreement.Add(answer.agreement_max);
   sums.consensus_layer.Add(answer.consensus_layer);
+  sums.agreement_layer.Add(answer.agreement_layer);
+  sums.ger_layers.Add(answer.ger_layer);
   if (cell == nullptr) return;
   sums.eviction.Add(cell->eviction_rate);
   sums.evicted.Add(cell->evicted_share);
+  sums.eviction_rate_layer.Add(cell->eviction_rate_layer);
+  sums.evicted_share_layer.Add(cell->evicted_share_layer);
   if (cell->full_pairs == 0) return;
   sums.kept.Add(static_cast<double>(cell->kept_pairs) / static_cast<double>(cell->full_pairs));
 }
@@ -80,14 +84,17 @@ absl::Status WriteCellSums(Database& db, int64_t unit, const UnitResult& result)
   }
   Statement insert = db.Prepare(
       "INSERT INTO cell_sums VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-      " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)");
+      " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27,"
+      " ?28)");
   for (const auto& [point, s] : sums) {
     insert.Reset();
     insert.Bind(unit, point.first, point.second, s.answers, s.f1.sum(), s.f1.count(), s.exact,
                 s.hallucinations, s.unknowns, s.ger.sum(), s.ger.count(), s.ger_layer.sum(),
                 s.ger_layer.count(), s.eviction.sum(), s.eviction.count(), s.evicted.sum(),
                 s.evicted.count(), s.consensus.sum(), s.consensus.count(), s.agreement.sum(),
-                s.agreement.count(), s.kept.sum(), s.kept.count(), s.consensus_layer.totals());
+                s.agreement.count(), s.kept.sum(), s.kept.count(), s.consensus_layer.totals(),
+                s.agreement_layer.totals(), s.ger_layers.totals(), s.eviction_rate_layer.totals(),
+                s.evicted_share_layer.totals());
     KVSCOPE_RETURN_IF_ERROR(insert.Run());
   }
   return absl::OkStatus();

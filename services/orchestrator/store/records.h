@@ -154,6 +154,7 @@ struct AnswerRow {
   std::vector<double> ger_layer;
   std::vector<double> consensus_layer;  // NaN where undefined
   std::vector<double> agreement_layer;
+  std::string routes;  // the caller's bytes; empty: not measured
 };
 
 struct HeatmapRow {
@@ -240,7 +241,9 @@ struct CellSummary {
   std::optional<double> f1, exact, hallucination_rate, unknown_rate;
   std::optional<double> ger, ger_layer_mean, eviction_rate, evicted_share;
   std::optional<double> consensus_mean, agreement_max, kept_ratio;
-  std::vector<double> consensus_layer;  // [layers], NaN where undefined; empty: never defined
+  // [layers], NaN where undefined; empty: never defined.
+  std::vector<double> consensus_layer, agreement_layer, ger_layer;
+  std::vector<double> eviction_rate_layer, evicted_share_layer;
   int64_t ger_count = 0;
   std::vector<std::string> tags;  // of the answers' questions, where they part the cell
 };

@@ -171,6 +171,13 @@ CREATE TABLE cell_sums (
     R"sql(
 ALTER TABLE sweep_units ADD COLUMN model_ordinal INTEGER NOT NULL DEFAULT 0;  -- in the sweep's list
 )sql",
+    R"sql(
+ALTER TABLE answers ADD COLUMN routes BLOB;            -- the caller's bytes; none: not measured
+ALTER TABLE cell_sums ADD COLUMN agreement_layer BLOB; -- these as consensus_layer
+ALTER TABLE cell_sums ADD COLUMN ger_layer_values BLOB;
+ALTER TABLE cell_sums ADD COLUMN eviction_rate_layer BLOB;
+ALTER TABLE cell_sums ADD COLUMN evicted_share_layer BLOB;
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

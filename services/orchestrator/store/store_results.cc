@@ -54,14 +54,14 @@ absl::Status WriteCells(Database& db, int64_t unit, const std::vector<CellRow>& 
 absl::Status WriteAnswers(Database& db, int64_t unit, const std::vector<AnswerRow>& rows) {
   Statement insert = db.Prepare(
       "INSERT INTO answers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-      " ?15, ?16, ?17, ?18, ?19, ?20, ?21)");
+      " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)");
   for (const AnswerRow& row : rows) {
     insert.Reset();
     insert.Bind(unit, row.place.passage, row.place.press, row.place.ratio, row.place.question,
                 row.answer, row.generated_tokens, row.ended, row.f1, row.exact, row.outcome,
                 row.ger, row.ger_layer_mean, row.consensus_mean, row.agreement_max,
                 row.generated_consensus_mean, row.generated_agreement_max, row.answer_mass_mean,
-                row.ger_layer, row.consensus_layer, row.agreement_layer);
+                row.ger_layer, row.consensus_layer, row.agreement_layer, row.routes);
     KVSCOPE_RETURN_IF_ERROR(insert.Run());
   }
   return absl::OkStatus();
@@ -135,7 +135,8 @@ constexpr char kAnswers[] =
     " coalesce(p.context_tokens, q.context_tokens), coalesce(p.kept_bytes, q.kept_bytes),"
     " coalesce(p.full_bytes, q.full_bytes), coalesce(p.eviction_rate, q.eviction_rate),"
     " coalesce(p.evicted_share, q.evicted_share), coalesce(p.kept_pairs, q.kept_pairs),"
-    " coalesce(p.full_pairs, q.full_pairs), coalesce(p.empty_heads, q.empty_heads)"
+    " coalesce(p.full_pairs, q.full_pairs), coalesce(p.empty_heads, q.empty_heads),"
+    " a.routes"
     " FROM answers a LEFT JOIN cells p ON p.unit = a.unit AND p.passage = a.passage"
     " AND p.press = a.press AND p.ratio = a.ratio AND p.question = -1"
     " LEFT JOIN cells q ON p.unit IS NULL AND q.unit = a.unit AND q.passage = a.passage"
@@ -171,6 +172,7 @@ absl::Status AppendAnswers(Database& db, int64_t unit, const SliceInfo& slice, i
     KVSCOPE_ASSIGN_OR_RETURN(const bool more, select.Step());
     if (!more) return absl::OkStatus();
     answers.push_back({slice, ReadAnswer(select), ReadCell(select)});
+    answers.back().answer.routes = select.Text(29);
     cursor.after = answers.back().answer.place;
   }
 }
@@ -253,7 +255,9 @@ absl::StatusOr<std::vector<CellSummary>> Store::SummarizeCells(int64_t sweep_row
       " sum(ger_layer) / sum(ger_layer_count), sum(eviction) / sum(eviction_count),"
       " sum(evicted) / sum(evicted_count), sum(consensus) / sum(consensus_count),"
       " sum(agreement) / sum(agreement_count), sum(kept) / sum(kept_count), sum(ger_count),"
-      " vector_sum_merge(consensus_layer) FROM sweep_units su JOIN units u ON u.id = su.unit"
+      " vector_sum_merge(consensus_layer), vector_sum_merge(agreement_layer),"
+      " vector_sum_merge(ger_layer_values), vector_sum_merge(eviction_rate_layer),"
+      " vector_sum_merge(evicted_share_layer) FROM sweep_units su JOIN units u ON u.id = su.unit"
       " JOIN cell_sums k ON k.unit = su.unit WHERE su.sweep = ?1 AND su.model_ordinal = ?2"
       " AND su.dataset_ordinal = ?3 AND su.regime = ?4 AND u.state = 3 GROUP BY k.press, k.ratio"
       " ORDER BY k.press, k.ratio");
@@ -274,7 +278,12 @@ absl::StatusOr<std::vector<CellSummary>> Store::SummarizeCells(int64_t sweep_row
       *mean = select.OptionalReal(column++);  // x / 0 is NULL
     }
     cell.ger_count = select.Int(14);
-    cell.consensus_layer = MeansOfVectorSum(select.Reals(15));
+    column = 15;
+    for (std::vector<double>* layers :
+         {&cell.consensus_layer, &cell.agreement_layer, &cell.ger_layer, &cell.eviction_rate_layer,
+          &cell.evicted_share_layer}) {
+      *layers = MeansOfVectorSum(select.Reals(column++));
+    }
     cells.push_back(std::move(cell));
   }
 }

@@ -58,8 +58,12 @@ std::string PromptLines(const PromptPieces& prompt) {
 }
 
 std::string CaptureLine(const CaptureOptions& capture) {
+  const std::string layers =
+      capture.probe_layers.empty()
+          ? ""
+          : absl::StrCat(", layers: [", absl::StrJoin(capture.probe_layers, ", "), "]");
   const std::string probes =
-      capture.probe_pool.empty() ? "{}" : absl::StrCat("{pool: ", capture.probe_pool, "}");
+      capture.probe_pool.empty() ? "{}" : absl::StrCat("{pool: ", capture.probe_pool, layers, "}");
   return absl::StrCat("capture: {consensus: ", capture.consensus ? "true" : "false",
                       ", graph: {passages: ", capture.graph_passages,
                       ", epsilon: ", Decimal(capture.graph_epsilon), "}, probes: ", probes,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <sstream>
@@ -30,14 +31,15 @@ constexpr std::string_view kPromptKeys[] = {"instruction", "aware_line", "questi
                                             "question_suffix", "answer_prefix"};
 constexpr std::string_view kCaptureKeys[] = {"consensus", "graph", "probes", "heatmaps"};
 constexpr std::string_view kGraphKeys[] = {"passages", "epsilon"};
-constexpr std::string_view kProbeKeys[] = {"pool"};
+constexpr std::string_view kProbeKeys[] = {"pool", "layers"};
 constexpr std::string_view kHeatmapKeys[] = {"passages"};
 constexpr std::string_view kScoreKeys[] = {"tokenizer", "correct", "partial", "abstentions"};
 constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};
 constexpr std::string_view kDtypes[] = {"auto", "float32", "bfloat16"};
 constexpr std::string_view kScales[] = {"paper", "pocket"};
 constexpr std::string_view kRegimes[] = {"agnostic", "aware", "aware_each"};
-constexpr std::string_view kPools[] = {"mean", "last", "max"};
+constexpr std::string_view kPools[] = {"last", "mean", "context"};
+constexpr int64_t kMaxProbeLayer = 1024;
 
 bool IsNameByte(unsigned char c) {
   return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
@@ -229,6 +231,26 @@ void ParsePrompt(YamlSection& root, YamlErrors& errors, PromptPieces& prompt) {
   section.Text("answer_prefix", &prompt.answer_prefix);
 }
 
+void ParseProbes(const YAML::Node& node, YamlErrors& errors, CaptureOptions& capture) {
+  YamlSection probes(node, "capture.probes", kProbeKeys, errors);
+  if (probes.Has("layers")) probes.Require("pool");
+  probes.Choice("pool", kPools, &capture.probe_pool);
+  for (const YAML::Node& element : probes.List("layers")) {
+    const std::string field = Element("capture.probes.layers", capture.probe_layers.size());
+    double number = -1;
+    ReadNumber(element, field, errors, &number);
+    const auto layer = static_cast<int64_t>(number);
+    const bool known = std::count(capture.probe_layers.begin(), capture.probe_layers.end(), layer);
+    if (number < 0 || number > kMaxProbeLayer || number != std::floor(number) || known) {
+      errors.Report(element.Mark(), field,
+                    absl::StrCat("is ", Describe(element), ", must be a whole number from 0 (the ",
+                                 "embeddings) to the model's number of layers, named once"));
+    }
+    capture.probe_layers.push_back(layer);
+  }
+  std::sort(capture.probe_layers.begin(), capture.probe_layers.end());
+}
+
 void ParseCapture(YamlSection& root, YamlErrors& errors, CaptureOptions& capture) {
   const auto node = root.Find("capture");
   if (!node) return;
@@ -240,8 +262,7 @@ void ParseCapture(YamlSection& root, YamlErrors& errors, CaptureOptions& capture
     graph.Number("epsilon", 0, 1, /*open=*/true, &capture.graph_epsilon);
   }
   if (const auto probe_node = section.Find("probes")) {
-    YamlSection probes(*probe_node, "capture.probes", kProbeKeys, errors);
-    probes.Choice("pool", kPools, &capture.probe_pool);
+    ParseProbes(*probe_node, errors, capture);
   }
   if (const auto heatmap_node = section.Find("heatmaps")) {
     YamlSection heatmaps(*heatmap_node, "capture.heatmaps", kHeatmapKeys, errors);

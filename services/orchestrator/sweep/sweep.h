@@ -62,10 +62,14 @@ struct PromptPieces {
 
 // What is recorded beside the answers.
 struct CaptureOptions {
-  bool consensus = true;         // top-attended positions of every head
-  int64_t graph_passages = 0;    // passages of each data set whose token-attention graph is built
-  double graph_epsilon = 0.02;   // an edge needs more attention than this; in [0, 1)
-  std::string probe_pool;        // how probed hidden states are pooled: mean, last, max; empty: off
+  bool consensus = true;        // top-attended positions of every head
+  int64_t graph_passages = 0;   // passages of each data set whose token-attention graph is built
+  double graph_epsilon = 0.02;  // an edge needs more attention than this; in [0, 1)
+  // Which hidden states are kept for probes: last (of the prompt), mean (over the answer steps),
+  // context (mean over its tokens); empty: none.
+  std::string probe_pool;
+  // Of which layers, ascending: 0 the embeddings, i the output of layer i; empty: of all.
+  std::vector<int64_t> probe_layers;
   int64_t heatmap_passages = 0;  // passages of each data set whose survival is kept head by token
 
   bool operator==(const CaptureOptions&) const = default;

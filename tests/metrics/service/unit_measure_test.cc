@@ -314,11 +314,11 @@ TEST(UnitMeasure, AnAnnouncedKeepSetBeyondTheLimitIsRefusedBeforeItIsHeld) {
 
 TEST(UnitMeasure, AStreamMustEndBetweenPassages) {
   UnitMeasure measure;
-  EXPECT_FALSE(measure.CheckEnd().ok());
+  EXPECT_FALSE(measure.Finish().ok());
   ASSERT_TRUE(measure.Take(Unit(2, 2, 1)).ok());
-  EXPECT_TRUE(measure.CheckEnd().ok());
+  EXPECT_TRUE(measure.Finish().ok());
   ASSERT_TRUE(measure.Take(Passage(5)).ok());
-  EXPECT_FALSE(measure.CheckEnd().ok());
+  EXPECT_FALSE(measure.Finish().ok());
 }
 
 // Sound records with a few bytes changed: whatever still parses must be taken or refused.

@@ -45,14 +45,18 @@ TEST_F(StoreFile, RefusesAStoreOfANewerProgram) {
   const absl::Status status = OpenStatus();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("version is 7"));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("up to 2"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("up to 3"));
 }
 
 TEST_F(StoreFile, AStoreOfTheFirstVersionIsMigrated) {
   const int64_t row = RunningSweep("s1", {"k1", "k2"});
   ASSERT_TRUE(Commit(*Lease(), SmallResult(0.5)));
   store_.reset();
-  Sql("ALTER TABLE sweep_units DROP COLUMN model_ordinal; PRAGMA user_version = 1");
+  Sql("ALTER TABLE sweep_units DROP COLUMN model_ordinal; ALTER TABLE answers DROP COLUMN routes;"
+      "ALTER TABLE cell_sums DROP COLUMN agreement_layer;"
+      "ALTER TABLE cell_sums DROP COLUMN ger_layer_values;"
+      "ALTER TABLE cell_sums DROP COLUMN eviction_rate_layer;"
+      "ALTER TABLE cell_sums DROP COLUMN evicted_share_layer; PRAGMA user_version = 1");
   Open();
   EXPECT_EQ(store_->SummarizeCells(row, {0, 0, "agnostic"})->size(), 2u);
   EXPECT_EQ(store_->CountUnits(row, {0, 0, "agnostic"})->done, 1);

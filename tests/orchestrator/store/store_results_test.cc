@@ -48,6 +48,7 @@ TEST_F(StoreResults, EveryFieldOfAnAnswerSurvives) {
   answer.ger = 0.25;
   answer.generated_consensus_mean = 0.125;
   answer.consensus_layer = {1.0, kNaN, 3.0};
+  answer.routes = std::string("\x08\0\x01", 3);
   ASSERT_TRUE(Commit(*Lease(), result));
   RowCursor cursor;
   const AnswerRow read = store_->ReadAnswers(row, 1, cursor)->front().answer;
@@ -60,6 +61,7 @@ TEST_F(StoreResults, EveryFieldOfAnAnswerSurvives) {
   EXPECT_EQ(read.ger_layer_mean, std::nullopt);
   EXPECT_THAT(read.consensus_layer, ElementsAre(1.0, IsNan(), 3.0));
   EXPECT_TRUE(read.agreement_layer.empty());
+  EXPECT_EQ(read.routes, answer.routes);
 }
 
 TEST_F(StoreResults, MeansAreOverDefinedValues) {
@@ -69,6 +71,8 @@ TEST_F(StoreResults, MeansAreOverDefinedValues) {
   b.answers[3].ger = 0.5;
   a.answers[2].consensus_layer = {2.0, kNaN};
   b.answers[2].consensus_layer = {4.0, kNaN};
+  a.answers[2].agreement_layer = {0.5};
+  b.answers[3].ger_layer = {1.0, 0.0};
   ASSERT_TRUE(Commit(*Lease(), a));
   ASSERT_TRUE(Commit(*Lease(), b));
   const auto cells = store_->SummarizeCells(row, {0, 0, "agnostic"}).value();
@@ -86,6 +90,10 @@ TEST_F(StoreResults, MeansAreOverDefinedValues) {
   EXPECT_EQ(cells[1].kept_ratio, 0.5);
   EXPECT_EQ(cells[1].consensus_mean, std::nullopt);
   EXPECT_THAT(cells[1].consensus_layer, ElementsAre(3.0, IsNan()));
+  EXPECT_THAT(cells[1].agreement_layer, ElementsAre(0.5));
+  EXPECT_THAT(cells[1].ger_layer, ElementsAre(1.0, 0.0));
+  EXPECT_THAT(cells[1].eviction_rate_layer, ElementsAre(0.25));
+  EXPECT_THAT(cells[1].evicted_share_layer, ElementsAre(0.5));
   EXPECT_TRUE(store_->SummarizeCells(row, {0, 0, "aware"})->empty());
   EXPECT_EQ(store_->CountUnits(row, {0, 0, "agnostic"})->done, 2);
 }

@@ -34,8 +34,8 @@ max_new_tokens: 7
 prompt:
   instruction: "Read.\n\tÜber \"all\" \\ \x01"
   question_suffix: ""
-capture: {consensus: false, graph: {passages: 5, epsilon: 0.1}, probes: {pool: mean},
-          heatmaps: {passages: 2}}
+capture: {consensus: false, graph: {passages: 5, epsilon: 0.1},
+          probes: {pool: mean, layers: [6, 0]}, heatmaps: {passages: 2}}
 score: {tokenizer: models/other, correct: 0.75, partial: 0.25,
         abstentions: ["no \"answer\"", keine Angabe, 无可奉告]}
 )yaml";
@@ -84,7 +84,7 @@ TEST(ParseSweep, ReadsEveryField) {
   EXPECT_EQ(sweep->prompt.instruction, "Read.\n\tÜber \"all\" \\ \x01");
   EXPECT_EQ(sweep->prompt.question_suffix, "");
   EXPECT_EQ(sweep->prompt.aware_line, std::nullopt);
-  EXPECT_EQ(sweep->capture, (CaptureOptions{false, 5, 0.1, "mean", 2}));
+  EXPECT_EQ(sweep->capture, (CaptureOptions{false, 5, 0.1, "mean", {0, 6}, 2}));
   EXPECT_EQ(
       sweep->score,
       (ScoreOptions{"models/other", 0.75, 0.25, {"no \"answer\"", "keine Angabe", "无可奉告"}}));
@@ -247,6 +247,13 @@ TEST(ParseSweep, RefusesUnknownWords) {
   EXPECT_THAT(ErrorWith("", "device: gpu\n"), HasSubstr("known: auto, cpu, cuda"));
   EXPECT_THAT(ErrorWith("", "dtype: float23\n"), HasSubstr("did you mean \"float32\"?"));
   EXPECT_THAT(ErrorWith("", "capture: {probes: {pool: men}}\n"), HasSubstr("\"mean\"?"));
+  EXPECT_THAT(ErrorWith("", "capture: {probes: {layers: [1]}}\n"),
+              HasSubstr("capture.probes.pool"));
+  for (const char* layer : {"-1", "1.5", "2000", "3, 3"}) {
+    EXPECT_THAT(
+        ErrorWith("", absl::StrCat("capture: {probes: {pool: last, layers: [", layer, "]}}\n")),
+        HasSubstr("must be a whole number from 0"));
+  }
 }
 
 TEST(ParseSweep, RefusesEmptyListsAndDuplicates) {

@@ -1,0 +1,42 @@
+#include "services/client/cli/answer_columns.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "kvscope/v1/metrics.pb.h"
+
+namespace kvscope::cli {
+
+void AnswerColumns::Add(const CellAnswers& cell, double cell_ratio, int32_t first_passage) {
+  for (const AnswerPoint& answer : cell.answers) {
+    passage.push_back(first_passage + answer.passage);
+    ratio.push_back(cell_ratio);
+    f1.push_back(answer.f1);
+    hallucinated.push_back(answer.outcome == v1::AnswerMetrics::HALLUCINATION);
+    unknown.push_back(answer.outcome == v1::AnswerMetrics::UNKNOWN);
+    ger.push_back(answer.ger);
+    consensus.push_back(answer.consensus);
+    failed.push_back(answer.outcome == v1::AnswerMetrics::CORRECT ? metrics::Failed::kNo
+                                                                  : metrics::Failed::kYes);
+  }
+}
+
+void ForEachInParallel(size_t count, const std::function<void(size_t)>& work) {
+  const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
+  std::atomic<size_t> next = 0;
+  const auto run = [&] {
+    for (size_t i = next++; i < count; i = next++) work(i);
+  };
+  std::vector<std::thread> threads;
+  for (size_t t = 1; t < std::min(cores, count); ++t) threads.emplace_back(run);
+  run();
+  for (std::thread& thread : threads) thread.join();
+}
+
+std::optional<std::pair<double, double>> IntervalOf(const metrics::Estimate& estimate) {
+  if (!estimate.low || !estimate.high) return std::nullopt;
+  return std::pair(*estimate.low, *estimate.high);
+}
+
+}  // namespace kvscope::cli

@@ -1,0 +1,35 @@
+// The answers of some cells as the columns that metrics/estimate takes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "services/client/cli/sweep_answers.h"
+#include "services/metrics/estimate/decomposition.h"
+#include "services/metrics/estimate/estimate.h"
+#include "services/metrics/estimate/passages.h"
+
+namespace kvscope::cli {
+
+// Columns of equal length, one value an answer; NaN: not defined for it.
+struct AnswerColumns {
+  std::vector<int32_t> passage;
+  std::vector<double> ratio, f1, hallucinated, unknown, ger, consensus;
+  std::vector<metrics::Failed> failed;
+  int32_t passage_count = 0;
+
+  // `first_passage`: number of the cell's passage 0 here.
+  void Add(const CellAnswers& cell, double ratio, int32_t first_passage = 0);
+  metrics::Passages passages() const { return {.of_answer = passage, .count = passage_count}; }
+};
+
+// Calls `work` with 0 .. count - 1, on all cores.
+void ForEachInParallel(size_t count, const std::function<void(size_t)>& work);
+
+// The interval where it has both ends.
+std::optional<std::pair<double, double>> IntervalOf(const metrics::Estimate& estimate);
+
+}  // namespace kvscope::cli

@@ -1,0 +1,56 @@
+// ProbeReader: the probes of a sweep, fitted by the metrics service one slice after the other.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kvscope/v1/metrics.grpc.pb.h"
+#include "kvscope/v1/orchestrator.pb.h"
+#include "services/orchestrator/service/conversions.h"
+#include "services/orchestrator/store/store.h"
+
+namespace kvscope::orchestrator {
+
+// Fitting takes seconds to minutes: to be called from a thread that nobody else waits for.
+class ProbeReader {
+ public:
+  // `store` must outlive the reader; `metrics` may be null: then there is nothing to ask.
+  ProbeReader(Store& store, std::shared_ptr<grpc::Channel> metrics, v1::StreamProbesRequest request)
+      : store_(store), metrics_(std::move(metrics)), request_(std::move(request)) {}
+  ~ProbeReader();
+
+  // The next row, in an empty message; false at the end. Errors: as StreamProbes.
+  absl::StatusOr<bool> Next(v1::ProbeRow& row);
+
+ private:
+  using Slice = std::tuple<int, int, std::string>;  // ordinals of model and data set, regime
+
+  absl::Status Open();
+  absl::Status FindUnits(int64_t sweep_row);
+  void StartCall();
+  absl::Status EndCall();
+
+  Store& store_;
+  const std::shared_ptr<grpc::Channel> metrics_;
+  const v1::StreamProbesRequest request_;
+  SweepProtos protos_;
+  std::vector<int> ratios_;                          // asked for; empty: all
+  std::map<Slice, std::vector<std::string>> units_;  // keys of those not fitted yet
+  bool opened_ = false;
+
+  // The slice that is being fitted.
+  Slice slice_;
+  std::unique_ptr<v1::MetricsService::Stub> stub_;
+  std::unique_ptr<grpc::ClientContext> context_;
+  std::unique_ptr<grpc::ClientReader<v1::ProbeFit>> call_;
+};
+
+}  // namespace kvscope::orchestrator
