@@ -66,6 +66,7 @@ ClaimCase JudgeLabels(const std::string& arm, const Labels& labels, const std::s
   if (2 * right > labels.size()) verdict = Verdict::kConfirmed;
   if (2 * right < labels.size()) verdict = Verdict::kRefuted;
   std::vector<std::string> texts;
+  texts.reserve(counts.size());
   for (const auto& [label, count] : counts) texts.push_back(absl::StrCat(count, " ", label));
   return {arm, verdict, absl::StrCat(absl::StrJoin(texts, ", "), " of ", labels.size())};
 }

@@ -214,6 +214,7 @@ std::string TagSentence(const std::vector<SweepModel>& models) {
   });
   const size_t shown = std::min(fragile.size(), kMostFragileTags);
   std::vector<std::string> texts;
+  texts.reserve(shown);
   for (size_t i = 0; i < shown; ++i) texts.push_back(TagText(fragile[i]));
   return absl::StrFormat("%s fragile, by what they retain on average over ratios %.1f to %.1f: %s.",
                          fragile.size() > shown ? "Most" : "Clearly", kFirstRatio, kLastRatio,
@@ -269,6 +270,7 @@ std::vector<std::string> Headlines(const ReportInput& input) {
   const Presses presses = PressesOf(input);
   const PressRanking ranking = Rank(input, presses.scored);
   std::vector<std::string> by_rank;
+  by_rank.reserve(ranking.presses.size());
   for (const RankedPress& ranked : ranking.presses) by_rank.push_back(ranked.press);
   if (by_rank.empty()) by_rank = presses.scored;
 

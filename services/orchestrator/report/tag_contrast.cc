@@ -49,6 +49,7 @@ std::vector<TagContrast> ContrastTag(std::span<const SweepModel> models, const s
     }
   }
   std::vector<TagContrast> contrasts;
+  contrasts.reserve(by_value.size());
   for (const auto& [value, by_dataset] : by_value) {
     contrasts.push_back({tag, value, MeanOf(by_dataset, &SeriesContrast::retained),
                          MeanOf(by_dataset, &SeriesContrast::all),
