@@ -73,10 +73,10 @@ inline constexpr double kDecodableShare = 0.8;
 ReportFinding JudgeProbes(const ReportInput& input, const SweepModel& model);
 
 // GER and hallucination rate: the intervals of Pearson's and, where told, Spearman's coefficient
-// lie above 0, and Pearson's is at least kSmallestCorrelation both in the widest scope of the
-// sweep's correlations that names the model and over the cells of the paper's arms.  Refuted where
-// an interval lies below 0.  Where several models share a scope that names none, one finding for
-// all.
+// lie above 0, and Pearson's is at least kSmallestCorrelation both over the scope and over the
+// cells of the paper's arms.  Refuted where an interval lies below 0.  The scope is the model's,
+// "NAME" or "all cells · NAME"; where not every model has one, it is the first, and one finding
+// stands for all models.
 inline constexpr double kSmallestCorrelation = 0.3;
 inline constexpr size_t kFewestCells = 5;
 std::vector<ReportFinding> JudgeCorrelation(const ReportInput& input,

@@ -1,10 +1,8 @@
 // Do hallucinations go with evicted answers?
-#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "services/orchestrator/report/bounds.h"
 #include "services/orchestrator/report/claims.h"
 
@@ -49,11 +47,11 @@ CellCorrelation CorrelateCells(const std::vector<SweepModel>& models) {
   return result;
 }
 
-// The widest (first) correlation whose scope has `name` among its parts.
+// The correlation over all cells of that model; null where scopes are of more or of less.
 const ReportCorrelation* ScopeOf(const ReportInput& input, const std::string& name) {
   for (const ReportCorrelation& correlation : input.statistics.correlations) {
-    const std::vector<std::string> parts = absl::StrSplit(correlation.scope, " \u00B7 ");
-    if (std::find(parts.begin(), parts.end(), name) != parts.end()) return &correlation;
+    if (correlation.scope == name) return &correlation;
+    if (correlation.scope == absl::StrCat("all cells \u00B7 ", name)) return &correlation;
   }
   return nullptr;
 }

@@ -170,7 +170,7 @@ TEST(CorrelationClaim, SaysWhyThereIsNone) {
   EXPECT_EQ(FindingOf(input, kGer).verdict, Verdict::kNotDecidable);
 }
 
-TEST(CorrelationClaim, TakesEachModelsWidestScopeWhereThereIsOne) {
+TEST(CorrelationClaim, TakesEachModelsScopeWhereThereIsOne) {
   ReportInput input;
   AddCurve({"base \u00B7 a"}, FallFrom(0.9, 0, 1), input);
   AddCurve({"base \u00B7 b"}, FallFrom(0.9, 0, 1), input);
@@ -183,9 +183,11 @@ TEST(CorrelationClaim, TakesEachModelsWidestScopeWhereThereIsOne) {
   };
   add("all cells", 0.5);
   EXPECT_EQ(FindingOf(input, kGer).claim, "Hallucinations go with evicted answers (GER)");
+  add("base \u00B7 a \u00B7 agnostic", -0.8);  // of one data set only
+  add("base \u00B7 b \u00B7 agnostic", -0.8);
+  EXPECT_EQ(FindingOf(input, kGer).verdict, Verdict::kConfirmed);
   add("a", 0.8);
-  add("b", -0.8);
-  add("base \u00B7 a", -0.8);
+  add("all cells \u00B7 b", -0.8);
   EXPECT_EQ(FindingOf(input, "(GER) (a)").verdict, Verdict::kConfirmed);
   EXPECT_EQ(FindingOf(input, "(GER) (b)").verdict, Verdict::kRefuted);
 }
