@@ -29,18 +29,17 @@ GraphCapture::GraphCapture(double epsilon, int64_t max_edges)
   graph_.epsilon = epsilon;
 }
 
-void GraphCapture::AddRows(const RowMatrix& logits, int head, int query,
-                           std::vector<AttentionEdge>& edges) {
+void GraphCapture::AddRows(RowMatrix& logits, int head, int query,
+                           std::vector<AttentionEdge>& edges) const {
   for (Eigen::Index row = 0; row < logits.rows(); ++row) {
     const Eigen::Index visible = logits.cols() - (logits.rows() - 1 - row);
-    const auto seen = logits.row(row).head(visible).array();
-    weights_ = (seen - seen.maxCoeff()).exp();
-    weights_ /= weights_.sum();
-    for (Eigen::Index key = 0; key < visible; ++key) {
-      if (!(weights_(key) > threshold_)) continue;
-      edges.push_back({.head = head,
-                       .query = query + static_cast<int32_t>(row),
-                       .key = static_cast<int32_t>(key)});
+    auto weights = logits.row(row).head(visible).array();
+    weights = (weights - weights.maxCoeff()).exp();
+    weights /= weights.sum();
+    const float* weight = weights.data();
+    for (int32_t key = 0; key < visible; ++key) {
+      if (!(weight[key] > threshold_)) continue;
+      edges.push_back({.head = head, .query = query + static_cast<int32_t>(row), .key = key});
     }
   }
 }
@@ -89,8 +88,9 @@ void GraphCapture::AddLayer(const LayerView& layer) {
     for (int first = 0; first < layer.tokens; first += kBlockRows) {
       const int count = std::min(kBlockRows, layer.tokens - first);
       const size_t before = edges.size();
-      AddRows(TimesTransposed(Turned(layer, head, first, count), keys.topRows(first + count)), head,
-              first, edges);
+      RowMatrix logits =
+          TimesTransposed(Turned(layer, head, first, count), keys.topRows(first + count));
+      AddRows(logits, head, first, edges);
       Count(edges.size() - before);
       if (graph_.too_large) return;
     }
@@ -151,12 +151,13 @@ void GraphCapture::AddSuffix(const SuffixRun& run, size_t slot, TokenGraph::Suff
   for (int head = 0; head < run.q_heads(); ++head) {
     for (int begin = 0; begin < suffix.tokens; begin += kBlockRows) {
       const int end = std::min(begin + kBlockRows, suffix.tokens);
-      const RowMatrix logits = run.Logits(slot, begin, end, head);
+      RowMatrix logits = run.Logits(slot, begin, end, head);
+      if (end == suffix.tokens) {
+        Eigen::Index top = 0;
+        logits.row(end - begin - 1).head(context).maxCoeff(&top);
+        suffix.top_tokens.push_back(static_cast<int32_t>(top));
+      }
       AddRows(logits, head, static_cast<int>(context) + begin, edges);
-      if (end < suffix.tokens) continue;
-      Eigen::Index top = 0;
-      logits.row(end - begin - 1).head(context).maxCoeff(&top);
-      suffix.top_tokens.push_back(static_cast<int32_t>(top));
     }
   }
 }

@@ -52,8 +52,8 @@ class GraphCapture {
 
  private:
   // Rows of one head: `logits` [rows, keys], the last row sees all keys, each row before it one key
-  // less. The first row stands at position `query`.
-  void AddRows(const RowMatrix& logits, int head, int query, std::vector<AttentionEdge>& edges);
+  // less. The first row stands at position `query`. Leaves weights in the place of the logits.
+  void AddRows(RowMatrix& logits, int head, int query, std::vector<AttentionEdge>& edges) const;
   void Count(size_t added);  // edges; drops all if they are too many
   void PrepareRotations(const RopeParameters& rope, int tokens);
   RowMatrix Turned(const LayerView& layer, int head, int first, int count) const;
@@ -67,8 +67,7 @@ class GraphCapture {
   const float threshold_;  // a weight above it makes an edge
   const int64_t max_edges_;
   int64_t edges_ = 0;
-  RowMatrix cos_, sin_;         // [tokens, head_dim / 2]
-  Eigen::RowVectorXf weights_;  // of a row, reused
+  RowMatrix cos_, sin_;  // [tokens, head_dim / 2]
   TokenGraph graph_;
 };
 

@@ -29,8 +29,8 @@ class StepStates {
   const Decoder& decoder_;
   const std::span<const int> layers_;
   Workspace& ws_;
-  size_t rows_ = 0;
-  std::vector<float> states_;  // [layers taken so far, rows, hidden]
+  size_t rows_ = 0, taken_ = 0;  // of the step; layers of it so far
+  std::vector<float> states_;    // [layers, rows, hidden] of the step; memory is kept
 };
 
 }  // namespace kvscope::inference
