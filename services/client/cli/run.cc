@@ -90,6 +90,12 @@ absl::Status WriteResults(Session& session, const v1::Sweep& sweep, const fs::pa
   });
 }
 
+void NoteEmptyCapture(const orchestrator::Sweep& sweep) {
+  if (sweep.capture.graph_passages == 0 || sweep.capture.graph_epsilon > 0) return;
+  std::cerr << "note: capture.graph.epsilon is 0: every pair of tokens would be an edge and every "
+               "answer reachable, so no graph is captured; 0.02 is the default\n";
+}
+
 // A model that fits the caches is fastest with one single-threaded worker a core; a larger one
 // shares its weights best within one worker that has all cores. The largest model decides.
 int AutoWorkers(const std::vector<std::string>& models) {
@@ -131,6 +137,7 @@ absl::Status Run(Options options) {
     }
   }
   KVSCOPE_RETURN_IF_ERROR(MakeDirectory(directory));
+  NoteEmptyCapture(sweep);
   if (options.workers == 0) options.workers = AutoWorkers(names.models);
 
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, options.workers));

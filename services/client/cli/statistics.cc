@@ -160,6 +160,11 @@ absl::Status AddStatistics(v1::OrchestratorService::Stub& stub, const v1::Sweep&
   AddIntervals(answers, input);
   AddCurves(answers, input.statistics);
   AddFailures(answers, input.statistics);
+  const v1::Capture& capture = sweep.spec().capture();
+  if (capture.graph_passages() > 0 && capture.graph_epsilon() == 0) {
+    input.statistics.routes.push_back({.note = "capture.graph.epsilon is 0: every pair of tokens "
+                                               "would be an edge and every answer reachable"});
+  }
   AddComparisons(answers, input.statistics);
   return ReadProbes(stub, sweep, input.statistics.probes);
 }

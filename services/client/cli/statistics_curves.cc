@@ -130,10 +130,14 @@ void AddCurves(const SweepAnswers& answers, ReportStatistics& statistics) {
   std::map<std::string, size_t> of_name;
   for (const auto& [key, cell] : answers.cells) {
     scopes.front().second.Add(answers, key, cell);
-    const std::string name = std::get<0>(key) + " \u00B7 " + std::get<1>(key);
-    const auto [at, is_new] = of_name.try_emplace(name, scopes.size());
-    if (is_new) scopes.emplace_back(name, Scope());
-    scopes[at->second].second.Add(answers, key, cell);
+    const std::string& model = answers.parts.at(std::get<0>(key)).model;
+    std::vector<std::string> names = {std::get<0>(key) + " \u00B7 " + std::get<1>(key)};
+    if (!model.empty()) names.push_back("all cells \u00B7 " + model);
+    for (const std::string& name : names) {
+      const auto [at, is_new] = of_name.try_emplace(name, scopes.size());
+      if (is_new) scopes.emplace_back(name, Scope());
+      scopes[at->second].second.Add(answers, key, cell);
+    }
   }
   statistics.correlations.resize(scopes.size());
   ForEachInParallel(scopes.size(), [&](size_t i) {

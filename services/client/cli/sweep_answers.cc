@@ -72,6 +72,7 @@ class Collector {
         row.passage_id(), "\n", question.question_id(), "\n", row.metrics().question_index()));
     if (!added) return number;
     AnswerPart& out = answers_.parts[part];
+    if (models_.several()) out.model = models_.Of(row.model());
     auto& tags = out.tags.emplace_back();
     const std::string values[] = {question.direction(), question.answer_type(),
                                   question.question_type(), std::to_string(question.hop())};

@@ -42,6 +42,7 @@ struct CellAnswers {
 
 // What the cells of one data set (and model, where there are several) have in common.
 struct AnswerPart {
+  std::string model;  // short name; empty where the sweep has one model
   int32_t passages = 0;
   // [questions] the values of kTagNames (cells.h), as positions in `tag_values`.
   std::vector<std::array<int32_t, 4>> tags;

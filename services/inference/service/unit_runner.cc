@@ -120,7 +120,9 @@ absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
     const v1::Passage& passage = unit.passages(p);
     const bool heatmaps = unit.first_passage() + p < unit.capture().heatmap_passages();
     PassageExtras extras = {.token_texts = heatmaps, .graph_epsilon = std::nullopt};
-    if (unit.first_passage() + p < unit.capture().graph_passages()) {
+    // At 0 every pair of tokens is an edge: nothing could be told from the graph.
+    if (unit.first_passage() + p < unit.capture().graph_passages() &&
+        unit.capture().graph_epsilon() > 0) {
       extras.graph_epsilon = unit.capture().graph_epsilon();
     }
     const auto take = [&](PassageRecord&& record) -> absl::Status {
