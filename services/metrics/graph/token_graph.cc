@@ -39,7 +39,7 @@ absl::Status CheckLayers(const GraphShape& shape, int first, int end,
   for (size_t layer = 0; layer < layers.size(); ++layer) {
     edges += static_cast<int64_t>(layers[layer].size());
     for (const GraphEdge& edge : layers[layer]) {
-      const absl::Status status = CheckEdge(edge, layer, shape.q_heads, first, end);
+      absl::Status status = CheckEdge(edge, layer, shape.q_heads, first, end);
       if (!status.ok()) return status;
     }
   }
@@ -54,8 +54,7 @@ absl::Status CheckLayers(const GraphShape& shape, int first, int end,
 
 absl::StatusOr<AttentionRows> AttentionRows::Make(const GraphShape& shape, int first, int end,
                                                   std::span<const std::vector<GraphEdge>> layers) {
-  const absl::Status status = CheckLayers(shape, first, end, layers);
-  if (!status.ok()) return status;
+  if (absl::Status status = CheckLayers(shape, first, end, layers); !status.ok()) return status;
   AttentionRows rows(first, end);
   rows.gates_begin_.reserve(static_cast<size_t>(shape.layers) * (end - first) + 1);
   for (const std::vector<GraphEdge>& edges : layers) rows.AddLayer(edges);
