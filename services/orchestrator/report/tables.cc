@@ -1,43 +1,28 @@
 #include "services/orchestrator/report/tables.h"
 
-#include <cstdio>
+#include <cmath>
 #include <optional>
 
 #include "services/orchestrator/report/html.h"
+#include "services/orchestrator/report/table_cells.h"
 
 namespace kvscope::orchestrator {
 namespace {
 
-constexpr char kNone[] = "<td class=\"none\" title=\"not defined\">\u2013</td>";
-
-std::string Fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof(text), "%.*f", digits, value);
-  return text;
-}
-
-std::string Number(double value, int digits = 3) { return "<td>" + Fixed(value, digits) + "</td>"; }
-
-std::string Number(const std::optional<double>& value) { return value ? Number(*value) : kNone; }
-
-// A number over a bar of its length, for shares.
-std::string Bar(double share) {
+// A number over a bar of its length, for shares; its interval stands in the title.
+std::string Bar(double share, const std::optional<ReportInterval>& interval) {
+  if (!std::isfinite(share)) return kNoneCell;
   const double percent = share < 0 ? 0 : share > 1 ? 100 : 100 * share;
-  return "<td class=\"bar\" style=\"--share:" + Fixed(percent, 1) + "%\">" + Fixed(share, 3) +
-         "</td>";
-}
-
-std::string Text(const std::string& text) {
-  return "<td class=\"text\">" + EscapeHtml(text) + "</td>";
-}
-
-std::string Press(const std::string& press) {
-  return "<td class=\"text\"><code>" + EscapeHtml(press) + "</code></td>";
+  const std::string title = interval ? " title=\"95 %: " + Fixed(interval->first, 3) + " to " +
+                                           Fixed(interval->second, 3) + "\""
+                                     : "";
+  return "<td class=\"bar\"" + title + " style=\"--share:" + Fixed(percent, 1) + "%\">" +
+         Fixed(share, 3) + "</td>";
 }
 
 std::string CliffCells(const DegradationCurve& curve) {
   const std::optional<Cliff> cliff = FindCliff(curve);
-  if (!cliff) return "<td class=\"text none\">none</td>" + std::string(kNone);
+  if (!cliff) return "<td class=\"text none\">none</td>" + std::string(kNoneCell);
   const ReportRow& from = curve.rows[cliff->end - 1];
   const ReportRow& to = curve.rows[cliff->end];
   return "<td class=\"text\">" + Fixed(from.ratio, 2) + " \u2192 " + Fixed(to.ratio, 2) +
@@ -48,20 +33,21 @@ std::string SummaryRow(const DegradationCurve& curve) {
   const ReportRow* full = Uncompressed(curve);
   const std::optional<double> unharmed = UnharmedUpTo(curve);
   const ReportRow& last = curve.rows.back();
-  std::string row = "<tr>" + Text(curve.dataset) + Text(curve.regime) + Press(curve.press);
-  row += full ? Number(full->f1) : kNone;
-  row += unharmed ? Number(*unharmed, 2) : kNone;
+  std::string row =
+      "<tr>" + TextCell(curve.dataset) + TextCell(curve.regime) + PressCell(curve.press);
+  row += full ? NumberCell(full->f1) : kNoneCell;
+  row += unharmed ? NumberCell(*unharmed, 2) : kNoneCell;
   row += CliffCells(curve);
   row += "<td>" + Fixed(last.f1, 3) + " <small>at " + Fixed(last.ratio, 2) + "</small></td>";
   return row + "</tr>\n";
 }
 
 std::string ResultsRow(const ReportRow& row) {
-  return "<tr>" + Press(row.press) + Number(row.ratio, 2) + "<td>" + std::to_string(row.answers) +
-         "</td>" + Bar(row.f1) + Number(row.exact) + Number(row.hallucination_rate) +
-         Number(row.unknown_rate) + Number(row.ger) + Number(row.eviction_rate) +
-         Number(row.evicted_share) + Number(row.kept_ratio) + Number(row.consensus_mean) +
-         "</tr>\n";
+  return "<tr>" + PressCell(row.press) + NumberCell(row.ratio, 2) + "<td>" +
+         std::to_string(row.answers) + "</td>" + Bar(row.f1, row.f1_interval) +
+         NumberCell(row.exact) + NumberCell(row.hallucination_rate) + NumberCell(row.unknown_rate) +
+         NumberCell(row.ger) + NumberCell(row.eviction_rate) + NumberCell(row.evicted_share) +
+         NumberCell(row.kept_ratio) + NumberCell(row.consensus_mean) + "</tr>\n";
 }
 
 constexpr char kResultsHead[] =

@@ -1,13 +1,13 @@
 #include "services/orchestrator/report/tag_tables.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "services/orchestrator/report/html.h"
+#include "services/orchestrator/report/table_cells.h"
 
 namespace kvscope::orchestrator {
 namespace {
@@ -32,19 +32,16 @@ struct TagTable {
   std::set<double> ratios;
 };
 
-std::string Fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof(text), "%.*f", digits, value);
-  return text;
-}
-
 std::string ScoreCell(const TagTable::Line& line, double ratio) {
   const auto found = line.find(ratio);
   if (found == line.end()) return "<td class=\"none\">\u2013</td>";
   const ReportTagRow& row = *found->second;
+  const std::string interval = row.f1_interval ? ", 95 %: " + Fixed(row.f1_interval->first, 3) +
+                                                     " to " + Fixed(row.f1_interval->second, 3)
+                                               : "";
   return "<td title=\"" + std::to_string(row.answers) + " answers, hallucinations " +
-         Fixed(row.hallucination_rate, 3) + ", unknown " + Fixed(row.unknown_rate, 3) + "\">" +
-         Fixed(row.f1, 3) + "</td>";
+         Fixed(row.hallucination_rate, 3) + ", unknown " + Fixed(row.unknown_rate, 3) + interval +
+         "\">" + Fixed(row.f1, 3) + "</td>";
 }
 
 std::string TableHtml(const TagTable& table) {

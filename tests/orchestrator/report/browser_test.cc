@@ -65,6 +65,11 @@ TEST_F(ReportBrowserTest, DrawsEveryFigure) {
   EXPECT_EQ(Drawn(Open(ExampleInput(), "small")), "drawn=12 failed=0 svg=11 canvas=1");
 }
 
+TEST_F(ReportBrowserTest, DrawsEverythingThatTheStatisticsAdd) {
+  const ExampleSize size = {.datasets = 2, .models = 2, .statistics = true};
+  EXPECT_EQ(Drawn(Open(ExampleInput(size), "complete")), "drawn=34 failed=0 svg=30 canvas=4");
+}
+
 TEST_F(ReportBrowserTest, DrawsALargeModelOnSeveralDataSets) {
   const ExampleSize size = {.datasets = 3, .layers = 28, .kv_heads = 8, .tokens = 700};
   EXPECT_EQ(Drawn(Open(ExampleInput(size), "large")), "drawn=14 failed=0 svg=11 canvas=3");

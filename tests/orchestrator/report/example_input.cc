@@ -7,6 +7,8 @@
 #include <sstream>
 #include <utility>
 
+#include "tests/orchestrator/report/example_statistics.h"
+
 namespace kvscope::orchestrator {
 namespace {
 
@@ -93,8 +95,15 @@ ReportInput ExampleInput(const ExampleSize& size) {
                       {"answers", "45760, none failed"},
                       {"version", "kvscope 0.1.0"}};
   std::mt19937 random(11);
+  std::vector<std::string> datasets;
   for (int d = 0; d < size.datasets; ++d) {
-    const std::string dataset = kDatasets[d];
+    for (int m = 0; m < size.models; ++m) {
+      const std::string model = m == 0 ? "pocket-llama" : "pocket-qwen" + std::to_string(m + 1);
+      datasets.push_back(size.models == 1 ? kDatasets[d]
+                                          : std::string(kDatasets[d]) + " \u00B7 " + model);
+    }
+  }
+  for (const std::string& dataset : datasets) {
     for (const std::string regime : {"agnostic", "aware"}) {
       for (const ExamplePress& press : kPresses) {
         for (const double ratio : kRatios) {
@@ -113,6 +122,7 @@ ReportInput ExampleInput(const ExampleSize& size) {
       }
     }
   }
+  if (size.statistics) AddStatistics(input);
   return input;
 }
 

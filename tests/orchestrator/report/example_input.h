@@ -1,4 +1,5 @@
-// A made-up sweep that looks like a real one: two data sets' worth of rows, layers and keep sets.
+// A made-up sweep that looks like a real one: rows, layers, keep sets and, where asked for, all
+// that the statistics can add.
 #pragma once
 
 #include "services/orchestrator/report/report.h"
@@ -10,6 +11,8 @@ struct ExampleSize {
   int layers = 4;
   int kv_heads = 2;
   int tokens = 60;
+  int models = 1;           // of several, a data set's name tells the model
+  bool statistics = false;  // intervals, tags, layers of all kinds, ReportStatistics
 };
 
 ReportInput ExampleInput(const ExampleSize& size = {});

@@ -6,6 +6,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "services/orchestrator/report/layer_queries.h"
+#include "services/orchestrator/report/survival_queries.h"
+
 namespace kvscope::orchestrator {
 namespace {
 
@@ -46,6 +49,62 @@ TEST(CellsQuery, UndefinedIsNull) {
   EXPECT_EQ(rows[0]["f1"], 0.25);
   EXPECT_TRUE(rows[0]["ger"].is_null());
   EXPECT_TRUE(rows[0]["consensus_mean"].is_null());
+}
+
+TEST(CellsQuery, AMissingCellIsAGap) {
+  std::vector<ReportRow> input = {Row(0, 0.8), Row(0.5, 0.6), Row(0.9, 0.1)};
+  for (const double ratio : {0.0, 0.9}) {
+    input.push_back(Row(ratio, 0.7));
+    input.back().press = "q";
+  }
+  const json rows = Rows(CellsQuery, Curves(input));
+  ASSERT_EQ(rows.size(), 6u);
+  EXPECT_EQ(rows[4]["press"], "q");
+  EXPECT_EQ(rows[4]["ratio"], 0.5);
+  EXPECT_TRUE(rows[4]["f1"].is_null());
+  EXPECT_TRUE(rows[4]["answers"].is_null());
+  EXPECT_EQ(rows[5]["ratio"], 0.9);
+  EXPECT_EQ(rows[5]["f1"], 0.7);
+}
+
+TEST(CellsQuery, NeverNan) {
+  ReportRow row = Row(0.5, std::nan(""));
+  row.f1_interval = ReportInterval(std::nan(""), 0.5);
+  const json rows = Rows(CellsQuery, Curves({row}));
+  EXPECT_TRUE(rows[0]["f1"].is_null());
+  EXPECT_TRUE(rows[0]["f1_lo"].is_null());
+  EXPECT_EQ(rows[0]["f1_hi"], 0.5);
+}
+
+json TagRows(const std::vector<ReportTagRow>& input, const std::string& tag) {
+  json rows = json::array();
+  TagQuery(input, tag, [&rows](const json& row) { rows.push_back(row); });
+  return rows;
+}
+
+TEST(TagQuery, LeavesOutWhatTellsNothingApart) {
+  const auto row = [](const char* dataset, const char* tag, const char* value, double ratio) {
+    return ReportTagRow{.dataset = dataset,
+                        .regime = "r",
+                        .press = "p",
+                        .ratio = ratio,
+                        .tag = tag,
+                        .value = value,
+                        .answers = 3,
+                        .f1 = 0.5};
+  };
+  const std::vector<ReportTagRow> input = {
+      row("one", "hop", "0", 0.5), row("two", "hop", "1", 0.5),
+      row("two", "hop", "0", 0.5), row("two", "hop", "0", 0.9),
+      row("two", "hop", "", 0.5),  row("two", "direction", "forward", 0.5)};
+  const json rows = TagRows(input, "hop");
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0]["value"], "0");
+  EXPECT_EQ(rows[1]["ratio"], 0.9);
+  EXPECT_EQ(rows[1]["f1"], 0.5);
+  EXPECT_EQ(rows[3]["value"], "1");
+  EXPECT_TRUE(rows[3]["f1"].is_null());  // hop 1 misses ratio 0.9: a gap
+  EXPECT_THAT(TagRows(input, "direction"), IsEmpty());
 }
 
 TEST(DegradationQuery, MarksBothEndsOfTheCliff) {
@@ -97,12 +156,10 @@ TEST(ConsensusByLayerQuery, UndefinedLayersAreNull) {
   row.consensus_layer = {0.25, std::nan("")};
   row.agreement_layer = {std::nan(""), 0.75};
   const json rows = Rows(ConsensusByLayerQuery, Curves({row, Row(0.9, 0.5)}));
-  ASSERT_EQ(rows.size(), 2u);  // none of the row that has no layers
-  EXPECT_EQ(rows[0]["consensus"], 0.25);
-  EXPECT_TRUE(rows[0]["agreement"].is_null());
-  EXPECT_EQ(rows[1]["layer"], 1);
-  EXPECT_TRUE(rows[1]["consensus"].is_null());
-  EXPECT_EQ(rows[1]["agreement"], 0.75);
+  ASSERT_EQ(rows.size(), 1u);  // none of the row that has no layers
+  EXPECT_EQ(rows[0]["layers"], 2);
+  EXPECT_EQ(rows[0]["consensus"], json({0.25, nullptr}));
+  EXPECT_EQ(rows[0]["agreement"], json({nullptr, 0.75}));
 }
 
 TEST(SurvivalRows, ReadsTheKeepBits) {

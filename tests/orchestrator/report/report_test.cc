@@ -9,6 +9,7 @@
 #include <set>
 
 #include "services/orchestrator/report/embedded.h"
+#include "services/orchestrator/report/figures.h"
 #include "tests/orchestrator/report/example_input.h"
 
 namespace kvscope::orchestrator {
@@ -66,12 +67,32 @@ json PageData(std::string_view page) {
   return json::parse(page.substr(begin, page.find("</script>", begin) - begin));
 }
 
+// The rows of a query as the page's script reads them.
+json PageRows(const json& data, const std::string& name) {
+  const json& query = data["queries"][name];
+  const std::set<size_t> texts = query["texts"];
+  json rows = json::array();
+  for (const json& packed : query["rows"]) {
+    json row;
+    for (size_t i = 0; i < packed.size(); ++i) {
+      const bool text = texts.contains(i) && !packed[i].is_null();
+      row[query["fields"][i].get<std::string>()] =
+          text ? query["strings"][packed[i].get<size_t>()] : packed[i];
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+ExampleSize Complete() { return {.datasets = 2, .models = 2, .statistics = true}; }
+
 TEST(Report, IsOneWellFormedPage) {
   const std::string page = RenderReport(ExampleInput());
   EXPECT_TRUE(page.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
   EXPECT_EQ(NestingError(Markup(page)), "");
   EXPECT_EQ(CountOf(page, "<h1>pocket-cliff</h1>"), 1u);
   EXPECT_THAT(page, HasSubstr("<dt>model</dt><dd>models/pocket-llama (llama"));
+  EXPECT_EQ(NestingError(Markup(RenderReport(ExampleInput(Complete())))), "");
 }
 
 TEST(Report, FetchesNothing) {
@@ -91,14 +112,97 @@ TEST(Report, FetchesNothing) {
 
 TEST(Report, EveryFigureHasItsRows) {
   const json data = PageData(RenderReport(ExampleInput()));
-  EXPECT_EQ(data["figures"].size(), 12u);
+  EXPECT_EQ(data["figures"].size(), 14u);  // what takes no statistics
   for (const json& figure : data["figures"]) {
     const json& spec = data["specs"][figure["spec"].get<std::string>()];
     const std::string name = spec["data"]["name"];
-    const json& rows = data["queries"][figure["queries"][name].get<std::string>()];
-    EXPECT_GT(rows.size(), 0u) << figure;
+    EXPECT_GT(PageRows(data, figure["queries"][name]).size(), 0u) << figure;
   }
-  EXPECT_EQ(data["queries"]["cells"].size(), 88u);  // 2 regimes, 4 presses, 11 ratios
+  EXPECT_EQ(PageRows(data, "cells").size(), 88u);  // 2 regimes, 4 presses, 11 ratios
+}
+
+TEST(Report, StatisticsGiveEveryFigureItsRows) {
+  const std::string page = RenderReport(ExampleInput(Complete()));
+  std::set<std::string> drawn;
+  const json data = PageData(page);
+  for (const json& figure : data["figures"]) drawn.insert(figure["spec"]);
+  EXPECT_EQ(drawn.size(), Figures().size() + 1);  // and the survival map
+  EXPECT_EQ(CountOf(page, "<p class=\"empty\">No data"), 0u);
+}
+
+TEST(Report, RowsArePackedWithoutLoss) {
+  ReportInput input;
+  input.rows.push_back(
+      {.dataset = "d\"<", .regime = "r", .press = "p", .ratio = 0.5, .f1 = 1.0 / 3});
+  input.rows.push_back({.dataset = "d\"<", .regime = "r", .press = "q", .ratio = 0.95, .f1 = 1});
+  input.rows[0].ger_layer = {0.25, std::nan("")};
+  const json data = PageData(RenderReport(input));
+  const json cells = PageRows(data, "cells");
+  ASSERT_EQ(cells.size(), 4u);  // each press misses the other's ratio
+  EXPECT_EQ(cells[0]["dataset"], "d\"<");
+  EXPECT_EQ(cells[0]["press"], "p");
+  EXPECT_EQ(cells[0]["ratio"], 0.5);
+  EXPECT_EQ(cells[0]["f1"], 0.333333);
+  EXPECT_TRUE(cells[0]["ger"].is_null());
+  EXPECT_EQ(cells[3]["press"], "q");
+  EXPECT_EQ(cells[3]["ratio"], 0.95);
+  const json layers = PageRows(data, "layers");
+  ASSERT_EQ(layers.size(), 1u);
+  EXPECT_EQ(layers[0]["ger"], json({0.25, nullptr}));
+  EXPECT_EQ(layers[0]["consensus"], json::array());
+}
+
+TEST(Report, APressHasOneColourInAllFigures) {
+  const json data = PageData(RenderReport(ExampleInput(Complete())));
+  const json presses = {"adakv(expected_attention)", "chunk(expected_attention, chunk_length=64)",
+                        "random", "snapkv"};
+  EXPECT_EQ(data["specs"]["exact"]["spec"]["encoding"]["color"]["scale"]["domain"], presses);
+  json with_full = presses;
+  with_full.push_back("uncompressed");
+  const json& layers = data["specs"]["consensus_by_layer"]["spec"]["encoding"];
+  EXPECT_EQ(layers["color"]["scale"]["domain"], with_full);
+  EXPECT_EQ(layers["shape"]["scale"]["domain"], with_full);
+}
+
+TEST(Report, FindingsAndStatisticsStandOnThePage) {
+  const std::string page = RenderReport(ExampleInput(Complete()));
+  EXPECT_THAT(page, HasSubstr("<li>There is a cliff: F1 of chunk("));
+  EXPECT_THAT(page, HasSubstr("confirmed</span> Hallucinations rise sharply near ratio 0.9."));
+  EXPECT_THAT(page, HasSubstr("not decidable</span> Question-aware"));
+  EXPECT_THAT(page, HasSubstr("Correlation over all cells: Pearson 0.81 (0.72 to 0.88), Spearman "
+                              "0.84 (0.75 to 0.90), n = 352."));
+  EXPECT_THAT(page, HasSubstr("Not told: no change point (8 cells)."));
+  EXPECT_THAT(page, HasSubstr("Smoothed by a moving mean over three ratios."));
+  EXPECT_THAT(page, HasSubstr("<td>0.80 <small>0.72 to 0.86</small></td>"));
+  for (const char* table : {"Press against press", "Susceptibility", "Routes",
+                            "Probes (all layers together)", "Shape of consensus over the layers"}) {
+    EXPECT_THAT(page, HasSubstr("<summary>" + std::string(table) + "</summary>"));
+  }
+}
+
+TEST(Report, AStatisticThatIsUndefinedSaysWhyAndIsNoNumber) {
+  ReportInput input = ExampleInput();
+  for (const ReportRow& row : input.rows) {
+    input.statistics.probes.push_back({.dataset = row.dataset,
+                                       .regime = row.regime,
+                                       .press = row.press,
+                                       .ratio = row.ratio,
+                                       .f1 = std::nullopt,
+                                       .note = "one <class> only"});
+  }
+  input.statistics.correlations.push_back({.scope = "all", .pearson = std::nan("")});
+  const std::string page = RenderReport(input);
+  EXPECT_THAT(page, HasSubstr("No data: no hidden states were captured (capture: {probes: "));
+  EXPECT_THAT(page, HasSubstr("Not told: one &lt;class&gt; only (88 cells)."));
+  EXPECT_THAT(page, HasSubstr("Pearson not defined"));
+  EXPECT_THAT(Markup(page), Not(HasSubstr(">nan")));
+  EXPECT_THAT(Markup(page), Not(HasSubstr(" nan")));
+}
+
+TEST(Report, ALongTableOfStatisticsIsCut) {
+  ReportInput input = ExampleInput();
+  input.statistics.change_points.assign(2003, {.dataset = "d", .regime = "r", .press = "p"});
+  EXPECT_THAT(RenderReport(input), HasSubstr("3 more lines: kvscope report --figures DIR"));
 }
 
 TEST(Report, TablesShowTheNumbers) {
@@ -167,7 +271,7 @@ TEST(Report, EscapesTextFromData) {
   EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
   EXPECT_THAT(page, HasSubstr("&lt;/script&gt;&lt;script&gt;alert(&#39;1&#39;)"));
   EXPECT_EQ(NestingError(Markup(page)), "");
-  const json cells = PageData(page)["queries"]["cells"];
+  const json cells = PageRows(PageData(page), "cells");
   EXPECT_EQ(cells[0]["press"], "</script><script>alert('1')</script>&\"\uFFFD");
 }
 
@@ -176,7 +280,7 @@ TEST(Report, AnEmptySweepSaysSo) {
   EXPECT_EQ(NestingError(Markup(page)), "");
   EXPECT_THAT(page, HasSubstr("No data: the sweep has no finished cell yet."));
   EXPECT_THAT(page, HasSubstr("No data: no survival map was captured"));
-  EXPECT_EQ(CountOf(page, "<p class=\"empty\">No data"), 12u + 3);  // figures and three tables
+  EXPECT_EQ(CountOf(page, "<p class=\"empty\">No data"), 31u + 5);  // figures, findings, tables
   EXPECT_TRUE(PageData(page)["figures"].empty());
 }
 
@@ -189,7 +293,7 @@ TEST(Report, AFigureWithoutItsMeasureSaysWhy) {
   const std::string page = RenderReport(input);
   EXPECT_THAT(page, HasSubstr("No data: no gold answer of this sweep has a place in its context"));
   EXPECT_THAT(page, HasSubstr("No data: no attention was captured"));
-  EXPECT_EQ(PageData(page)["figures"].size(), 12u - 4);
+  EXPECT_EQ(PageData(page)["figures"].size(), 14u - 5);
 }
 
 TEST(Report, IsTheSameForRowsInAnyOrder) {
@@ -197,6 +301,16 @@ TEST(Report, IsTheSameForRowsInAnyOrder) {
   const std::string page = RenderReport(input);
   std::reverse(input.rows.begin(), input.rows.end());
   EXPECT_TRUE(page == RenderReport(input));
+  input = ExampleInput(Complete());
+  const json queries = PageData(RenderReport(input))["queries"];
+  std::reverse(input.rows.begin(), input.rows.end());
+  std::reverse(input.tag_rows.begin(), input.tag_rows.end());
+  ReportStatistics& statistics = input.statistics;
+  std::reverse(statistics.probes.begin(), statistics.probes.end());
+  std::reverse(statistics.routes.begin(), statistics.routes.end());
+  std::reverse(statistics.decomposition.begin(), statistics.decomposition.end());
+  std::reverse(statistics.change_points.begin(), statistics.change_points.end());
+  EXPECT_TRUE(queries == PageData(RenderReport(input))["queries"]);
 }
 
 }  // namespace
