@@ -10,6 +10,7 @@
 #include "services/client/cli/answer_columns.h"
 #include "services/client/cli/cells.h"
 #include "services/client/cli/model_labels.h"
+#include "services/client/cli/terminal.h"
 #include "services/metrics/estimate/bootstrap_ratio.h"
 #include "services/metrics/estimate/depth_profile.h"
 #include "services/orchestrator/report/queries.h"
@@ -97,6 +98,16 @@ void AddProbe(const v1::ProbeRow& probe, const ModelLabels& models,
   }
 }
 
+// How many there will be: one a cell and probed layer, and one on all of them together.
+int64_t ProbeCount(const v1::Sweep& sweep, int ratios) {
+  const v1::SweepSpec& spec = sweep.spec();
+  int64_t layers = spec.capture().probe_layers_size();
+  if (layers == 0) layers = sweep.model().layers() + 1;
+  const int64_t slices =
+      int64_t{1 + spec.more_models_size()} * spec.datasets_size() * spec.regimes_size();
+  return slices * spec.presses_size() * ratios * (layers > 1 ? layers + 1 : layers);
+}
+
 // At ratio 0 and those that the report's panels show: every fit takes its time.
 absl::Status ReadProbes(v1::OrchestratorService::Stub& stub, const v1::Sweep& sweep,
                         std::vector<ReportProbeRow>& rows) {
@@ -113,8 +124,14 @@ absl::Status ReadProbes(v1::OrchestratorService::Stub& stub, const v1::Sweep& sw
   grpc::ClientContext context;
   const auto reader = stub.StreamProbes(&context, request);
   const ModelLabels models(ModelsOf(sweep));
+  const int64_t total = ProbeCount(sweep, request.compression_ratios_size());
+  ProgressBar bar(sweep.spec().name(), "probes");
   v1::ProbeRow row;
-  while (reader->Read(&row)) AddProbe(row, models, rows);
+  for (int64_t done = 0; reader->Read(&row);) {
+    AddProbe(row, models, rows);
+    bar.Update(++done, std::max(done, total), "fitting probes");
+  }
+  bar.Finish();
   const grpc::Status status = reader->Finish();
   if (status.ok()) return absl::OkStatus();
   // A store that was moved without its hidden states still has a report.

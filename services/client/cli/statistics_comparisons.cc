@@ -15,7 +15,6 @@
 namespace kvscope::cli {
 namespace {
 
-using orchestrator::ReportComparison;
 using orchestrator::ReportStatistics;
 
 struct Pair {
