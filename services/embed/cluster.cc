@@ -150,6 +150,7 @@ void Cluster::Stop(absl::Duration timeout) {
     members.swap(state_->members);
   }
   std::vector<std::thread> drains;
+  drains.reserve(members.size());
   for (State::Member& member : members) {
     drains.emplace_back([&member, &left] { member.worker->Drain(left()); });
   }

@@ -41,7 +41,7 @@ absl::Status MeasureCall::Broken() {
 
 absl::Status MeasureCall::End() {
   finished_ = true;
-  const absl::Status status = rpc::FromGrpc(stream_->Finish());
+  absl::Status status = rpc::FromGrpc(stream_->Finish());
   if (status.ok()) return status;
   if (cancellation_.cancelled()) return absl::CancelledError("cancelled");
   const std::string text = absl::StrCat("the metrics service: ", status.message());

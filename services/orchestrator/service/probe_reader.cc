@@ -79,7 +79,7 @@ void ProbeReader::StartCall() {
 }
 
 absl::Status ProbeReader::EndCall() {
-  const absl::Status status = rpc::FromGrpc(call_->Finish());
+  absl::Status status = rpc::FromGrpc(call_->Finish());
   call_.reset();
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat("the metrics service: ", status.message()));
