@@ -1,4 +1,4 @@
-// kvscope report SWEEP --out report.html
+// kvscope report SWEEP --out report.html --figures DIR
 #include "services/client/cli/report.h"
 
 #include <CLI/CLI.hpp>
@@ -18,6 +18,7 @@
 #include "services/client/cli/session.h"
 #include "services/client/cli/statistics.h"
 #include "services/client/cli/terminal.h"
+#include "services/orchestrator/report/figure_files.h"
 #include "services/orchestrator/report/findings.h"
 #include "services/orchestrator/report/headlines.h"
 #include "services/orchestrator/report/report.h"
@@ -118,6 +119,7 @@ struct Options {
   SessionOptions session;
   std::string sweep;
   std::string out;
+  std::string figures;
   bool findings = false;
   bool markdown = false;
 };
@@ -134,6 +136,21 @@ void PrintFindings(const ReportInput& input, bool markdown) {
   std::cout << orchestrator::FindingsText(findings);
 }
 
+// Prints what was written to stderr, and why the rest was not.
+absl::Status WriteFigures(const ReportInput& input, const std::string& folder) {
+  const absl::StatusOr<orchestrator::FigureFiles> files =
+      orchestrator::WriteFigureFiles(input, folder);
+  if (!files.ok()) {
+    return absl::Status(files.status().code(),
+                        absl::StrCat("--figures: ", files.status().message()));
+  }
+  for (const auto& [id, why] : files->left_out) {
+    std::cerr << "no figure " << id << ": " << why << '\n';
+  }
+  std::cerr << files->written.size() << " figures, each a .vl.json and a .csv\n";
+  return absl::OkStatus();
+}
+
 absl::Status Report(Options options) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::string id, ResolveSweep(options.sweep, options.session));
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, 0));
@@ -146,17 +163,22 @@ absl::Status Report(Options options) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<v1::Cell> cells,
                            FetchCells(session->stub(), sweep.id()));
   KVSCOPE_ASSIGN_OR_RETURN(const ReportInput input, ReadReport(session->stub(), sweep, cells));
-  if (options.findings || options.markdown) {
-    PrintFindings(input, options.markdown);
-    if (options.out.empty()) return absl::OkStatus();
+  const bool findings = options.findings || options.markdown;
+  std::ostream& told = findings ? std::cerr : std::cout;  // where the paths go
+  if (findings) PrintFindings(input, options.markdown);
+  if (!options.figures.empty()) {
+    KVSCOPE_RETURN_IF_ERROR(WriteFigures(input, options.figures));
+    told << std::filesystem::absolute(options.figures).string() << '\n';
   }
-  if (options.out.empty()) options.out = "report.html";
+  if (options.out.empty()) {
+    if (findings || !options.figures.empty()) return absl::OkStatus();
+    options.out = "report.html";
+  }
   std::ofstream out(options.out, std::ios::binary);
   orchestrator::WriteReport(input, out);
   out.close();
   if (!out) return absl::ResourceExhaustedError(absl::StrCat("--out: cannot write ", options.out));
-  (options.findings || options.markdown ? std::cerr : std::cout)
-      << std::filesystem::absolute(options.out).string() << '\n';
+  told << std::filesystem::absolute(options.out).string() << '\n';
   return absl::OkStatus();
 }
 
@@ -190,11 +212,15 @@ void AddReport(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("report", "One HTML file that opens offline");
   command->footer(
       "Example:\n  kvscope report kvscope-out/pocket --out report.html\n"
-      "  kvscope report kvscope-out/paper-small --findings");
+      "  kvscope report kvscope-out/paper-small --findings\n"
+      "  kvscope report kvscope-out/pocket --figures figures");
   AddSessionOptions(*command, options->session);
   command->add_option("SWEEP", options->sweep, "an id, a unique name, or run's directory")
       ->required();
   command->add_option("--out", options->out, "the file to write; default: report.html");
+  command->add_option("--figures", options->figures,
+                      "a folder: write each figure as a Vega-Lite specification and its rows as "
+                      "CSV; without --out no page is written");
   command->add_flag(
       "--findings", options->findings,
       "print the headlines and whether the sweep confirms the paper's claims; without "

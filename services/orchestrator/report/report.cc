@@ -8,6 +8,7 @@
 #include <ostream>
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "services/orchestrator/report/captions.h"
 #include "services/orchestrator/report/cliff.h"
 #include "services/orchestrator/report/embedded.h"
@@ -140,9 +141,11 @@ class FigureList {
     presses_.assign(presses.begin(), presses.end());
   }
 
-  // `queries`: the spec's data names and the queries behind them.
+  // `queries`: the spec's data names and the queries behind them.  `map`: what the figure shows
+  // where its rows do not name their data set and regime.
   void Draw(const std::string& id, const FigureInfo& figure, const std::string& title,
-            const std::map<std::string, std::string>& queries) {
+            const std::map<std::string, std::string>& queries,
+            const SurvivalFigure* map = nullptr) {
     std::string& html = html_[figure.section];
     const std::string& query = queries.at(std::string(figure.query));
     const std::string notes = NotesText(queries_.Notes(query));
@@ -150,6 +153,10 @@ class FigureList {
     if (queries_.Defines(query, figure.measure)) {
       html += "<div class=\"plot\" id=\"" + EscapeHtml(id) + "-plot\"></div>\n";
       figures_.push_back({{"plot", id + "-plot"}, {"spec", figure.id}, {"queries", queries}});
+      if (map != nullptr) {
+        figures_.back()["dataset"] = map->dataset;
+        figures_.back()["regime"] = map->regime;
+      }
       specs_[std::string(figure.id)] = FigureSpec(figure, presses_);
     } else {
       html += "<p class=\"empty\">No data: " + EscapeHtml(figure.empty) + ".</p>\n";
@@ -201,9 +208,10 @@ void DrawFigures(const std::vector<SurvivalFigure>& maps, FigureList& list) {
   }
   for (size_t i = 0; i < maps.size(); ++i) {
     const std::string number = std::to_string(i);
-    list.Draw(id + "-" + number, kSurvivalMapFigure, SurvivalTitle(maps[i]),
+    list.Draw(absl::StrCat(id, "-", number), kSurvivalMapFigure, SurvivalTitle(maps[i]),
               {{"survival_rows", "survival_rows/" + number},
-               {"survival_columns", "survival_columns/" + number}});
+               {"survival_columns", "survival_columns/" + number}},
+              &maps[i]);
   }
 }
 
@@ -226,7 +234,8 @@ std::string Header(const std::string& title) {
   std::string html = "<header><p class=\"kind\">KVScope report</p><h1>" + EscapeHtml(title) +
                      "</h1>\n<nav><a href=\"#run\">Run</a> <a href=\"#findings\">Findings</a>";
   for (const SectionInfo& section : FigureSections()) {
-    html += " <a href=\"#" + std::string(section.id) + "\">" + std::string(section.title) + "</a>";
+    html.append(" <a href=\"#").append(section.id).append("\">").append(section.title);
+    html.append("</a>");
   }
   return html + " <a href=\"#summary\">Tables</a></nav></header>\n";
 }

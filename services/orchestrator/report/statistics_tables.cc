@@ -175,12 +175,12 @@ std::string FindingsHtml(const ReportStatistics& statistics) {
     html += "</ul>\n";
   }
   if (statistics.findings.empty()) return html;
-  html += "<dl class=\"findings\">\n";
+  html += "<div class=\"findings\">\n";
   for (const ReportFinding& finding : statistics.findings) {
-    html += "<div><dt>" + VerdictHtml(finding.verdict) + " " + EscapeHtml(finding.claim) +
-            "</dt><dd>" + EscapeHtml(finding.numbers) + "</dd></div>\n";
+    html += "<details><summary>" + VerdictHtml(finding.verdict) + " " + EscapeHtml(finding.claim) +
+            "</summary><p>" + EscapeHtml(finding.numbers) + "</p></details>\n";
   }
-  return html + "</dl>\n";
+  return html + "</div>\n";
 }
 
 bool WriteStatisticsTables(const ReportStatistics& statistics, std::ostream& out) {

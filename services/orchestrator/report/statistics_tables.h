@@ -8,7 +8,8 @@
 
 namespace kvscope::orchestrator {
 
-// The headline sentences, then a line a finding; empty where there is neither.
+// The headline sentences, then a line a finding, whose numbers unfold; empty where there is
+// neither.
 std::string FindingsHtml(const ReportStatistics& statistics);
 
 // One folded table a kind of row, of 2,000 lines at most, without those that have none; of probes

@@ -68,6 +68,8 @@
 
   async function draw(figure) {
     const plot = document.getElementById(figure.plot);
+    plot.parentElement.hidden = !isChosen(figure); // a survival map is of one data set
+    if (plot.parentElement.hidden) return;
     const room = plot.clientWidth || 1040;
     const { spec, rows } = prepared(figure, room);
     if (rows.length === 0) {
@@ -121,6 +123,9 @@
     document.body.dataset.failed = String(failed);
   }
 
+  addEventListener("beforeprint", () => {
+    for (const finding of document.querySelectorAll(".findings details")) finding.open = true;
+  });
   let width = document.body.clientWidth;
   let timer = 0;
   addEventListener("resize", () => {

@@ -1,0 +1,1 @@
+"""KVScope's Python side."""
