@@ -37,7 +37,7 @@ class Radar {
         row["line"] = "spoke " + std::to_string(i);
         take(row);
       }
-      take(Corner("tag", ratio, group_order, i, 1.18));
+      take(Corner("tag", ratio, group_order, i, 1.26));
     }
   }
 
