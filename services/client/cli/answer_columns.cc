@@ -8,6 +8,22 @@
 
 namespace kvscope::cli {
 
+metrics::Failed FailedOf(const AnswerPoint& answer) {
+  return answer.outcome == v1::AnswerMetrics::CORRECT ? metrics::Failed::kNo
+                                                      : metrics::Failed::kYes;
+}
+
+void ForEachPair(const CellAnswers& cell, const CellAnswers& other,
+                 const std::function<void(const AnswerPoint&, const AnswerPoint*)>& take) {
+  const auto place = [](const AnswerPoint& a) { return std::pair(a.passage, a.question); };
+  auto at = other.answers.begin();
+  const auto end = other.answers.end();
+  for (const AnswerPoint& answer : cell.answers) {
+    while (at != end && place(*at) < place(answer)) ++at;
+    take(answer, at != end && place(*at) == place(answer) ? &*at : nullptr);
+  }
+}
+
 void AnswerColumns::Add(const CellAnswers& cell, double cell_ratio, int32_t first_passage) {
   for (const AnswerPoint& answer : cell.answers) {
     passage.push_back(first_passage + answer.passage);
@@ -17,8 +33,7 @@ void AnswerColumns::Add(const CellAnswers& cell, double cell_ratio, int32_t firs
     unknown.push_back(answer.outcome == v1::AnswerMetrics::UNKNOWN);
     ger.push_back(answer.ger);
     consensus.push_back(answer.consensus);
-    failed.push_back(answer.outcome == v1::AnswerMetrics::CORRECT ? metrics::Failed::kNo
-                                                                  : metrics::Failed::kYes);
+    failed.push_back(FailedOf(answer));
   }
 }
 

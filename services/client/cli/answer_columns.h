@@ -14,6 +14,14 @@
 
 namespace kvscope::cli {
 
+// Anything but a correct answer has failed.
+metrics::Failed FailedOf(const AnswerPoint& answer);
+
+// Calls `take` with each answer of `cell` and that of `other` to the same question, or null. Both
+// are cells of one part.
+void ForEachPair(const CellAnswers& cell, const CellAnswers& other,
+                 const std::function<void(const AnswerPoint&, const AnswerPoint*)>& take);
+
 // Columns of equal length, one value an answer; NaN: not defined for it.
 struct AnswerColumns {
   std::vector<int32_t> passage;

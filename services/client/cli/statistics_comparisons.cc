@@ -29,14 +29,13 @@ struct Arms {
   int32_t passages = 0;
 };
 
-// Passages of all data sets, numbered one after the other. Of several models each has its own: they
-// read the same passages, and are not independent; the pairs stay within a model.
+// Where the passages of each data set begin when all are numbered one after the other. A passage
+// that several models read is one cluster.
 std::map<std::string, int32_t> FirstPassages(const SweepAnswers& answers, int32_t* count) {
   std::map<std::string, int32_t> first;
   *count = 0;
   for (const auto& [name, part] : answers.parts) {
-    first[name] = *count;
-    *count += part.passages;
+    if (first.try_emplace(part.dataset, *count).second) *count += part.passages;
   }
   return first;
 }
@@ -46,20 +45,17 @@ Arms ArmsOf(const SweepAnswers& answers, const std::map<std::string, int32_t>& f
   Arms arms;
   arms.passages = passages;
   for (const auto& [key, cell] : answers.cells) {
-    const auto& [dataset, regime, press, ratio] = key;
+    const auto& [part, regime, press, ratio] = key;
     if (press != pair.press || ratio != pair.ratio) continue;
-    const auto other = answers.cells.find({dataset, regime, pair.against, ratio});
+    const auto other = answers.cells.find({part, regime, pair.against, ratio});
     if (other == answers.cells.end()) continue;
-    auto at = other->second.answers.begin();
-    for (const AnswerPoint& answer : cell.answers) {
-      const std::pair place(answer.passage, answer.question);
-      const auto end = other->second.answers.end();
-      while (at != end && std::pair(at->passage, at->question) < place) ++at;
-      if (at == end || std::pair(at->passage, at->question) != place) continue;
-      arms.passage.push_back(first.at(dataset) + answer.passage);
-      arms.a.push_back(answer.f1);
-      arms.b.push_back(at->f1);
-    }
+    const int32_t offset = first.at(answers.parts.at(part).dataset);
+    ForEachPair(cell, other->second, [&](const AnswerPoint& a, const AnswerPoint* b) {
+      if (b == nullptr) return;
+      arms.passage.push_back(offset + a.passage);
+      arms.a.push_back(a.f1);
+      arms.b.push_back(b->f1);
+    });
   }
   return arms;
 }

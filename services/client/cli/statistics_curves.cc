@@ -83,8 +83,9 @@ struct Scope {
   std::map<std::string, int32_t> first_passage;  // of each data set
 
   void Add(const SweepAnswers& answers, const CellKey& key, const CellAnswers& added) {
-    const auto [at, is_new] = first_passage.try_emplace(std::get<0>(key), columns.passage_count);
-    if (is_new) columns.passage_count += answers.parts.at(std::get<0>(key)).passages;
+    const AnswerPart& part = answers.parts.at(std::get<0>(key));
+    const auto [at, is_new] = first_passage.try_emplace(part.dataset, columns.passage_count);
+    if (is_new) columns.passage_count += part.passages;
     columns.Add(added, std::get<3>(key), at->second);
     cell.resize(columns.passage.size(), cells++);
   }

@@ -8,6 +8,7 @@
 #include "services/client/cli/answer_columns.h"
 #include "services/client/cli/statistics.h"
 #include "services/metrics/estimate/decomposition.h"
+#include "services/orchestrator/report/median.h"
 
 namespace kvscope::cli {
 namespace {
@@ -21,17 +22,9 @@ using orchestrator::ReportStatistics;
 std::vector<Failed> Uncompressed(const CellAnswers& cell, const CellAnswers* full) {
   std::vector<Failed> failed;
   if (full == nullptr) return failed;
-  auto at = full->answers.begin();
-  for (const AnswerPoint& answer : cell.answers) {
-    const std::pair place(answer.passage, answer.question);
-    while (at != full->answers.end() && std::pair(at->passage, at->question) < place) ++at;
-    const bool there = at != full->answers.end() && std::pair(at->passage, at->question) == place;
-    if (!there) {
-      failed.push_back(Failed::kUnknown);
-    } else {
-      failed.push_back(at->outcome == v1::AnswerMetrics::CORRECT ? Failed::kNo : Failed::kYes);
-    }
-  }
+  ForEachPair(cell, *full, [&](const AnswerPoint&, const AnswerPoint* there) {
+    failed.push_back(there == nullptr ? Failed::kUnknown : FailedOf(*there));
+  });
   return failed;
 }
 
@@ -65,11 +58,9 @@ ReportDecompositionRow DecomposeCell(const SweepAnswers& answers, const CellKey&
   return row;
 }
 
-std::optional<double> Median(std::vector<double> values) {
+std::optional<double> MedianOf(std::vector<double> values) {
   if (values.empty()) return std::nullopt;
-  const size_t middle = values.size() / 2;
-  std::sort(values.begin(), values.end());
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  return orchestrator::Median(std::move(values));
 }
 
 ReportRouteRow RoutesOf(const CellKey& key, const CellAnswers& cell) {
@@ -92,9 +83,9 @@ ReportRouteRow RoutesOf(const CellKey& key, const CellAnswers& cell) {
   const auto count = static_cast<double>(cell.routes.size());
   row.reachable_defined = reached_defined / count;
   row.reachable_computed = reached_computed / count;
-  row.disjoint_defined = Median(std::move(defined));
-  row.disjoint_computed = Median(std::move(computed));
-  row.route_length = Median(std::move(lengths));
+  row.disjoint_defined = MedianOf(std::move(defined));
+  row.disjoint_computed = MedianOf(std::move(computed));
+  row.route_length = MedianOf(std::move(lengths));
   if (bounded > 0) row.bound = bounds / static_cast<double>(bounded);
   return row;
 }

@@ -39,7 +39,7 @@ class Collector {
         answers_.cells[{part, RegimeText(row.regime()), row.press(), row.compression_ratio()}];
     const v1::AnswerMetrics& m = row.metrics();
     cell.answers.push_back({
-        .passage = parts_[part].passages.Of(row.passage_id()).first,
+        .passage = passages_[row.dataset()].Of(row.passage_id()).first,
         .question = Question(part, row),
         .f1 = static_cast<float>(m.f1()),
         .ger = m.has_ger() ? static_cast<float>(m.ger()) : kUndefined,
@@ -56,13 +56,13 @@ class Collector {
                   return std::pair(a.passage, a.question) < std::pair(b.passage, b.question);
                 });
     }
-    for (auto& [name, part] : answers_.parts) part.passages = parts_[name].passages.count();
+    for (auto& [name, part] : answers_.parts) part.passages = passages_[part.dataset].count();
     return std::move(answers_);
   }
 
  private:
   struct PartNames {
-    Numbers passages, questions, tags;
+    Numbers questions, tags;
   };
 
   int32_t Question(const std::string& part, const v1::AnswerRow& row) {
@@ -72,6 +72,7 @@ class Collector {
         row.passage_id(), "\n", question.question_id(), "\n", row.metrics().question_index()));
     if (!added) return number;
     AnswerPart& out = answers_.parts[part];
+    out.dataset = row.dataset();
     if (models_.several()) out.model = models_.Of(row.model());
     auto& tags = out.tags.emplace_back();
     const std::string values[] = {question.direction(), question.answer_type(),
@@ -98,6 +99,7 @@ class Collector {
   }
 
   ModelLabels models_;
+  std::map<std::string, Numbers> passages_;  // by data set
   std::map<std::string, PartNames> parts_;
   SweepAnswers answers_;
 };

@@ -16,7 +16,7 @@ namespace kvscope::cli {
 
 // What a statistic needs of one answer. NaN: not defined for it.
 struct AnswerPoint {
-  int32_t passage = 0;   // number of the passage within its part
+  int32_t passage = 0;   // number of the passage within its data set
   int32_t question = 0;  // number of the question within its part
   float f1 = 0;
   float ger = 0;
@@ -42,7 +42,9 @@ struct CellAnswers {
 
 // What the cells of one data set (and model, where there are several) have in common.
 struct AnswerPart {
-  std::string model;  // short name; empty where the sweep has one model
+  std::string dataset;  // without the model
+  std::string model;    // short name; empty where the sweep has one model
+  // Of the data set: a passage has the same number in every model's part, for it is one cluster.
   int32_t passages = 0;
   // [questions] the values of kTagNames (cells.h), as positions in `tag_values`.
   std::vector<std::array<int32_t, 4>> tags;

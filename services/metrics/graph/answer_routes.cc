@@ -7,29 +7,17 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "services/metrics/graph/reach.h"
+#include "services/metrics/survival/survival.h"
 
 namespace kvscope::metrics {
 namespace {
 
-absl::Status CheckSpan(std::span<const int32_t> span, int tokens) {
+absl::Status CheckAnswer(std::span<const int32_t> span, int tokens) {
   if (span.empty()) {
     return absl::InvalidArgumentError(
         "answer span: no position was found, but routes need at least one");
   }
-  int32_t previous = -1;
-  for (const int32_t position : span) {
-    if (position < 0 || position >= tokens) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "answer span: position ", position, " lies outside the context of ", tokens, " tokens"));
-    }
-    if (position <= previous) {
-      return absl::InvalidArgumentError(absl::StrCat("answer span: position ", position,
-                                                     " follows ", previous,
-                                                     ", but positions must ascend"));
-    }
-    previous = position;
-  }
-  return absl::OkStatus();
+  return CheckSpan(span, tokens);
 }
 
 }  // namespace
@@ -41,7 +29,7 @@ std::optional<double> ReachBound(int routes, double survival) {
 
 absl::StatusOr<AnswerRoutes> AnswerRoutes::Make(std::shared_ptr<const QuestionGraph> graph,
                                                 std::span<const int32_t> span) {
-  if (absl::Status status = CheckSpan(span, graph->tokens()); !status.ok()) return status;
+  if (absl::Status status = CheckAnswer(span, graph->tokens()); !status.ok()) return status;
   std::vector<PositionWord> answer(WordsFor(graph->positions()));
   for (const int32_t position : span) Insert(answer, position);
   return AnswerRoutes(std::move(graph), std::move(answer));

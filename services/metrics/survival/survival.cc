@@ -15,20 +15,10 @@ struct SpanWord {
   uint64_t mask;
 };
 
-absl::StatusOr<std::vector<SpanWord>> SpanWords(std::span<const int32_t> span, int tokens) {
+// `span` ascends within the tokens.
+std::vector<SpanWord> SpanWords(std::span<const int32_t> span) {
   std::vector<SpanWord> words;
-  int32_t previous = -1;
   for (const int32_t position : span) {
-    if (position < 0 || position >= tokens) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "answer span: position ", position, " lies outside the context of ", tokens, " tokens"));
-    }
-    if (position <= previous) {
-      return absl::InvalidArgumentError(absl::StrCat("answer span: position ", position,
-                                                     " follows ", previous,
-                                                     ", but positions must ascend"));
-    }
-    previous = position;
     const size_t index = static_cast<size_t>(position) / 64;
     if (words.empty() || words.back().index != index) words.push_back({index, 0});
     words.back().mask |= uint64_t{1} << (position % 64);
@@ -53,6 +43,23 @@ double Share(int64_t part, int64_t whole) {
 }
 
 }  // namespace
+
+absl::Status CheckSpan(std::span<const int32_t> span, int tokens) {
+  int32_t previous = -1;
+  for (const int32_t position : span) {
+    if (position < 0 || position >= tokens) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "answer span: position ", position, " lies outside the context of ", tokens, " tokens"));
+    }
+    if (position <= previous) {
+      return absl::InvalidArgumentError(absl::StrCat("answer span: position ", position,
+                                                     " follows ", previous,
+                                                     ", but positions must ascend"));
+    }
+    previous = position;
+  }
+  return absl::OkStatus();
+}
 
 CellSurvival::CellSurvival(const KeepBits& bits)
     : layers_(bits.layers()),
@@ -86,19 +93,19 @@ CellSurvival::CellSurvival(const KeepBits& bits)
 }
 
 absl::StatusOr<AnswerSurvival> CellSurvival::Answer(std::span<const int32_t> span) const {
-  const absl::StatusOr<std::vector<SpanWord>> words = SpanWords(span, tokens_);
-  if (!words.ok()) return words.status();
+  if (absl::Status status = CheckSpan(span, tokens_); !status.ok()) return status;
   if (span.empty()) return AnswerSurvival();
 
+  const std::vector<SpanWord> words = SpanWords(span);
   const int64_t span_tokens = static_cast<int64_t>(span.size());
   const size_t row_words = kept_anywhere_.size();
   std::vector<double> ger_layer(layers_);
   for (int layer = 0; layer < layers_; ++layer) {
     const std::span<const uint64_t> kept(kept_in_layer_.data() + layer * row_words, row_words);
-    ger_layer[layer] = Share(CountEvicted(*words, kept), span_tokens);
+    ger_layer[layer] = Share(CountEvicted(words, kept), span_tokens);
   }
   AnswerSurvival answer;
-  answer.ger = Share(CountEvicted(*words, kept_anywhere_), span_tokens);
+  answer.ger = Share(CountEvicted(words, kept_anywhere_), span_tokens);
   answer.ger_layer_mean = std::accumulate(ger_layer.begin(), ger_layer.end(), 0.0) / layers_;
   answer.ger_layer = std::move(ger_layer);
   return answer;

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "services/metrics/survival/keep_bits.h"
 
@@ -31,6 +32,9 @@ struct AnswerSurvival {
   std::optional<std::vector<double>> ger_layer;  // [layers] ... in every head of the layer
   std::optional<double> ger_layer_mean;          // mean of ger_layer over layers
 };
+
+// InvalidArgument unless the positions ascend strictly within [0, tokens).
+absl::Status CheckSpan(std::span<const int32_t> span, int tokens);
 
 // One cell's keep sets, read once; each answer of the cell is then a few words' work.
 class CellSurvival {

@@ -28,6 +28,7 @@ template <typename Right, typename Ger>
 void AddCell(SweepAnswers& answers, const std::string& press, double ratio, const Right& right,
              const Ger& ger) {
   AnswerPart& part = answers.parts["hops"];
+  part.dataset = "hops";
   part.passages = kPassages;
   part.tag_values = {"forward", "reverse", "Person", "Standard", "0"};
   part.tags.assign(kPassages * kQuestions, {});
@@ -178,6 +179,25 @@ TEST(Statistics, PressesAreComparedOnTheSameQuestions) {
     }
     EXPECT_NE(row.press, "random");
   }
+}
+
+// Two models that read the same passages tell no more about other passages than one.
+TEST(Statistics, APassageOfTwoModelsIsOneCluster) {
+  SweepAnswers one;
+  AddCell(one, "random", 0.5, WrongIn(6), kKept);
+  AddCell(one, "snapkv", 0.5, WrongIn(2), kKept);
+  SweepAnswers two = one;
+  for (const auto& [key, cell] : one.cells) {
+    two.cells[{"hops of b", std::get<1>(key), std::get<2>(key), 0.5}] = cell;
+  }
+  two.parts["hops of b"] = one.parts["hops"];
+  ReportStatistics of_one, of_two;
+  AddComparisons(one, of_one);
+  AddComparisons(two, of_two);
+  ASSERT_TRUE(of_one.comparisons.at(0).interval && of_two.comparisons.at(0).interval);
+  EXPECT_NEAR(of_two.comparisons[0].interval->first, of_one.comparisons[0].interval->first, 1e-9);
+  EXPECT_NEAR(of_two.comparisons[0].interval->second, of_one.comparisons[0].interval->second, 1e-9);
+  EXPECT_EQ(of_two.comparisons[0].p, of_one.comparisons[0].p);
 }
 
 TEST(Statistics, OneRatioOnePassageAndNothingGiveNotes) {

@@ -2,7 +2,6 @@
 // attention weights and greedy continuations.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -10,10 +9,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "services/inference/checkpoint/safetensors.h"
 #include "services/inference/engine/prefill.h"
-#include "services/inference/models/load.h"
-#include "services/inference/ops/backends.h"
+#include "tests/inference/engine/golden_model.h"
 
 namespace kvscope::inference {
 namespace {
@@ -23,36 +20,8 @@ constexpr float kStateTolerance = 5e-4f;
 constexpr float kLogitTolerance = 1e-3f;
 constexpr float kWeightTolerance = 1e-4f;
 
-const std::filesystem::path kGolden = std::filesystem::path(KVSCOPE_SOURCE_DIR) / "tests/golden";
-
-using Param = std::tuple<std::string, std::string>;  // model, device
-
-class GoldenForward : public testing::TestWithParam<Param> {
+class GoldenForward : public GoldenModelTest {
  protected:
-  void SetUp() override {
-    SetComputeThreads(1);  // tiny products: more threads only wait for each other
-    const auto& [name, device] = GetParam();
-    auto model = LoadModel(kGolden / "models" / name, device, "float32");
-    ASSERT_TRUE(model.ok()) << model.status();
-    model_ = *std::move(model);
-    auto golden = SafetensorsFile::Open(kGolden / "forward" / (name + ".safetensors"));
-    ASSERT_TRUE(golden.ok()) << golden.status();
-    golden_ = std::make_unique<SafetensorsFile>(*std::move(golden));
-    workspace_ = std::make_unique<Workspace>(*model_->ops, model_->config);
-  }
-
-  Tensor Golden(const std::string& name) const {
-    auto tensor = golden_->Get(name);
-    EXPECT_TRUE(tensor.ok()) << tensor.status();
-    return *tensor;
-  }
-
-  std::vector<int32_t> Ids(const std::string& name) const {
-    const Tensor ids = Golden(name);
-    const auto* data = static_cast<const int64_t*>(ids.data());
-    return std::vector<int32_t>(data, data + ids.size());
-  }
-
   // Compares a whole host tensor with a part of a golden one, from element `offset` on.
   static void ExpectNear(const Tensor& found, const Tensor& golden, int64_t offset, float tolerance,
                          const std::string& what) {
@@ -92,10 +61,6 @@ class GoldenForward : public testing::TestWithParam<Param> {
                  input + " values");
     }
   }
-
-  std::unique_ptr<LoadedModel> model_;
-  std::unique_ptr<SafetensorsFile> golden_;
-  std::unique_ptr<Workspace> workspace_;
 };
 
 TEST_P(GoldenForward, RopeFrequencies) {
@@ -188,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenForward,
                                                           "llama-tied", "qwen2-tiny", "qwen3-tiny",
                                                           "mistral-tiny"),
                                           testing::Values("reference", "cpu")),
-                         [](const testing::TestParamInfo<Param>& info) {
+                         [](const testing::TestParamInfo<GoldenForward::ParamType>& info) {
                            std::string name =
                                std::get<0>(info.param) + "_" + std::get<1>(info.param);
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -1,6 +1,5 @@
 // The token-attention graph against transformers' attention weights: the same edges.
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -9,20 +8,16 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "services/inference/checkpoint/safetensors.h"
 #include "services/inference/engine/graph.h"
 #include "services/inference/engine/prefill.h"
 #include "services/inference/engine/score.h"
-#include "services/inference/models/load.h"
-#include "services/inference/ops/backends.h"
+#include "tests/inference/engine/golden_model.h"
 
 namespace kvscope::inference {
 namespace {
 
 using testing::IsEmpty;
 using testing::SizeIs;
-
-const std::filesystem::path kGolden = std::filesystem::path(KVSCOPE_SOURCE_DIR) / "tests/golden";
 
 // Those of rows [begin, end) of weights [q_heads, tokens, tokens] that exceed epsilon.
 std::vector<AttentionEdge> EdgesOf(const float* weights, int heads, int tokens, int begin, int end,
@@ -39,28 +34,8 @@ std::vector<AttentionEdge> EdgesOf(const float* weights, int heads, int tokens, 
   return edges;
 }
 
-using Param = std::tuple<std::string, std::string>;  // model, device
-
-class GraphGolden : public testing::TestWithParam<Param> {
+class GraphGolden : public GoldenModelTest {
  protected:
-  void SetUp() override {
-    SetComputeThreads(1);  // tiny products: more threads only wait for each other
-    const auto& [name, device] = GetParam();
-    auto model = LoadModel(kGolden / "models" / name, device, "float32");
-    ASSERT_TRUE(model.ok()) << model.status();
-    model_ = *std::move(model);
-    workspace_ = std::make_unique<Workspace>(*model_->ops, model_->config);
-    auto golden = SafetensorsFile::Open(kGolden / "forward" / (name + ".safetensors"));
-    ASSERT_TRUE(golden.ok()) << golden.status();
-    golden_ = std::make_unique<SafetensorsFile>(*std::move(golden));
-  }
-
-  std::vector<int32_t> Ids(const std::string& input) const {
-    const Tensor ids = *golden_->Get(input + ".input_ids");
-    const auto* data = static_cast<const int64_t*>(ids.data());
-    return std::vector<int32_t>(data, data + ids.size());
-  }
-
   TokenGraph Graph(std::span<const int32_t> context, std::span<const GraphQuestion> questions,
                    double epsilon, int64_t max_edges = TokenGraph::kMaxEdges) {
     GraphCapture graph(epsilon, max_edges);
@@ -82,15 +57,11 @@ class GraphGolden : public testing::TestWithParam<Param> {
     EXPECT_TRUE(result.ok()) << result.status();
     return std::move(result->attention);
   }
-
-  std::unique_ptr<LoadedModel> model_;
-  std::unique_ptr<SafetensorsFile> golden_;
-  std::unique_ptr<Workspace> workspace_;
 };
 
 // The golden weights are at least 1.2e-6 away from these epsilons.
 TEST_P(GraphGolden, EdgesAreThoseOfTransformers) {
-  const std::vector<int32_t> ids = Ids("short");
+  const std::vector<int32_t> ids = Ids("short.input_ids");
   const Tensor golden = *golden_->Get("short.attentions");
   const int heads = model_->config.q_heads, tokens = static_cast<int>(ids.size());
   for (const int context : {52, 64}) {  // all of it, and the rest as a question's suffix
@@ -130,7 +101,7 @@ TEST_P(GraphGolden, EdgesAreThoseOfTransformers) {
 // Rows in more than one block, suffixes in more than one step: each as in a forward over the
 // context and that suffix alone.
 TEST_P(GraphGolden, EachSuffixIsOneForwardOverContextAndSuffix) {
-  const std::vector<int32_t> context = Ids("long");
+  const std::vector<int32_t> context = Ids("long.input_ids");
   std::vector<std::vector<int32_t>> suffixes(12);
   for (size_t s = 0; s < suffixes.size(); ++s) {
     suffixes[s].resize(s == 4 ? 1 : 90 + s);
@@ -180,7 +151,7 @@ TEST_P(GraphGolden, EachSuffixIsOneForwardOverContextAndSuffix) {
 }
 
 TEST_P(GraphGolden, ALargeEpsilonGivesNoEdge) {
-  const std::vector<int32_t> ids = Ids("short");
+  const std::vector<int32_t> ids = Ids("short.input_ids");
   const std::vector<GraphQuestion> questions = {{.question_index = 0, .suffix = ids}};
   for (const double epsilon : {1.0, 2.0, 1e300}) {
     const TokenGraph graph = Graph(ids, questions, epsilon);
@@ -191,7 +162,7 @@ TEST_P(GraphGolden, ALargeEpsilonGivesNoEdge) {
 }
 
 TEST_P(GraphGolden, AnEpsilonOfZeroTakesEveryWeight) {
-  const std::vector<int32_t> ids = Ids("short");
+  const std::vector<int32_t> ids = Ids("short.input_ids");
   const TokenGraph graph = Graph(std::span(ids).first(40), {}, 0);
   for (const std::vector<AttentionEdge>& edges : graph.context) {
     EXPECT_THAT(edges, SizeIs(static_cast<size_t>(model_->config.q_heads * 40 * 41 / 2)));
@@ -199,7 +170,7 @@ TEST_P(GraphGolden, AnEpsilonOfZeroTakesEveryWeight) {
 }
 
 TEST_P(GraphGolden, TooManyEdgesAreNotListed) {
-  const std::vector<int32_t> ids = Ids("short");
+  const std::vector<int32_t> ids = Ids("short.input_ids");
   const std::span<const int32_t> context = std::span(ids).first(52),
                                  suffix = std::span(ids).last(12);
   const std::vector<GraphQuestion> questions = {{.question_index = 0, .suffix = suffix}};
@@ -218,7 +189,7 @@ TEST_P(GraphGolden, TooManyEdgesAreNotListed) {
 }
 
 TEST_P(GraphGolden, StopsWhenCancelled) {
-  const std::vector<int32_t> ids = Ids("short");
+  const std::vector<int32_t> ids = Ids("short.input_ids");
   const KvCache cache = *PrefillAndScore(*model_, ids, nullptr, *workspace_);
   const std::vector<GraphQuestion> questions = {{.question_index = 0, .suffix = ids}};
   GraphCapture graph(0.02);
@@ -231,7 +202,7 @@ INSTANTIATE_TEST_SUITE_P(Models, GraphGolden,
                          testing::Combine(testing::Values("llama3-tiny", "llama-tied", "qwen2-tiny",
                                                           "qwen3-tiny", "mistral-tiny"),
                                           testing::Values("reference", "cpu")),
-                         [](const testing::TestParamInfo<Param>& info) {
+                         [](const testing::TestParamInfo<GraphGolden::ParamType>& info) {
                            std::string name =
                                std::get<0>(info.param) + "_" + std::get<1>(info.param);
                            std::replace(name.begin(), name.end(), '-', '_');

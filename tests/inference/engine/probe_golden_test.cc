@@ -2,7 +2,6 @@
 // question and answer.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -10,12 +9,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "services/inference/checkpoint/safetensors.h"
 #include "services/inference/engine/decode.h"
 #include "services/inference/engine/prefill.h"
 #include "services/inference/engine/score.h"
-#include "services/inference/models/load.h"
-#include "services/inference/ops/backends.h"
+#include "tests/inference/engine/golden_model.h"
 
 namespace kvscope::inference {
 namespace {
@@ -26,29 +23,12 @@ using testing::SizeIs;
 
 constexpr float kTolerance = 5e-4f;  // the golden data's, of hidden states in float32
 
-const std::filesystem::path kGolden = std::filesystem::path(KVSCOPE_SOURCE_DIR) / "tests/golden";
-
-using Param = std::tuple<std::string, std::string>;  // model, device
-
-class ProbeGolden : public testing::TestWithParam<Param> {
+class ProbeGolden : public GoldenModelTest {
  protected:
   void SetUp() override {
-    SetComputeThreads(1);  // tiny products: more threads only wait for each other
-    const auto& [name, device] = GetParam();
-    auto model = LoadModel(kGolden / "models" / name, device, "float32");
-    ASSERT_TRUE(model.ok()) << model.status();
-    model_ = *std::move(model);
-    workspace_ = std::make_unique<Workspace>(*model_->ops, model_->config);
-    auto golden = SafetensorsFile::Open(kGolden / "forward" / (name + ".safetensors"));
-    ASSERT_TRUE(golden.ok()) << golden.status();
-    golden_ = std::make_unique<SafetensorsFile>(*std::move(golden));
+    GoldenModelTest::SetUp();
+    if (HasFatalFailure()) return;
     for (int i = 0; i <= model_->config.layers; ++i) all_layers_.push_back(i);
-  }
-
-  std::vector<int32_t> Ids(const std::string& name) const {
-    const Tensor ids = *golden_->Get(name);
-    const auto* data = static_cast<const int64_t*>(ids.data());
-    return std::vector<int32_t>(data, data + ids.size());
   }
 
   // The mean of rows [begin, end) of golden hidden states, of each layer.
@@ -94,9 +74,6 @@ class ProbeGolden : public testing::TestWithParam<Param> {
     return std::move(decoded->front());
   }
 
-  std::unique_ptr<LoadedModel> model_;
-  std::unique_ptr<SafetensorsFile> golden_;
-  std::unique_ptr<Workspace> workspace_;
   std::vector<int> all_layers_;
 };
 
@@ -161,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(Models, ProbeGolden,
                          testing::Combine(testing::Values("llama3-tiny", "llama-tied", "qwen2-tiny",
                                                           "qwen3-tiny", "mistral-tiny"),
                                           testing::Values("reference", "cpu")),
-                         [](const testing::TestParamInfo<Param>& info) {
+                         [](const testing::TestParamInfo<ProbeGolden::ParamType>& info) {
                            std::string name =
                                std::get<0>(info.param) + "_" + std::get<1>(info.param);
                            std::replace(name.begin(), name.end(), '-', '_');
