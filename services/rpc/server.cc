@@ -12,9 +12,12 @@
 #include <chrono>
 #include <cstring>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "services/rpc/address.h"
+#include "services/rpc/caller_interceptor.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
@@ -49,6 +52,13 @@ void AddKeepalive(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
 
+// All that see every call of every server, in their order.
+void AddInterceptors(grpc::ServerBuilder& builder) {
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
+  factories.push_back(std::make_unique<CallerInterceptorFactory>());
+  builder.experimental().SetInterceptorCreators(std::move(factories));
+}
+
 // Process-wide switches that gRPC reads when a builder is made.
 void EnablePlugins(bool reflection) {
   TakeOverLibraryLogs();
@@ -67,6 +77,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // two servers on one port: an error
   AddKeepalive(builder);
+  AddInterceptors(builder);
   for (grpc::Service* service : services) builder.RegisterService(service);
 
   Address address;
