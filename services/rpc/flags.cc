@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "services/rpc/healthcheck.h"
 #include "services/version.h"
 
 namespace kvscope::rpc {
@@ -102,6 +103,7 @@ void AddServiceFlags(CLI::App& app, ServiceFlags& flags) {
   app.add_flag("--reflection", flags.reflection, "serve gRPC reflection, for grpcurl");
   app.set_version_flag("--version", app.get_name() + " " + std::string(kVersion));
   app.set_config("--config", "", "a YAML file with the same words as the flags");
+  AddHealthcheck(app, flags);
 }
 
 int ParseFlags(CLI::App& app, int argc, char** argv) {
@@ -109,9 +111,12 @@ int ParseFlags(CLI::App& app, int argc, char** argv) {
   for (CLI::Option* option : app.get_options()) {
     const std::string flag = option->get_single_name();
     if (IsSettable(flag)) option->envname(VariableOf(flag));
+    if (IsHealthcheck(argc, argv)) option->required(false);
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& ended) {  // the healthcheck has told what it found
+    return ended.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

@@ -25,12 +25,13 @@ struct ServiceFlags {
   absl::Duration drain_timeout = absl::Seconds(30);  // --drain-timeout, in seconds
 };
 
-// Adds the options above to `app`, with --version and --config. `flags` must outlive the parse;
-// what it holds is the default.
+// Adds the options above to `app`, with --version, --config and the subcommand `healthcheck`.
+// `flags` must outlive the parse; what it holds is the default.
 void AddServiceFlags(CLI::App& app, ServiceFlags& flags);
 
 // Reads flags, environment and file; every option of `app` gets its variable. Returns -1 to go on,
-// else the exit code: 0 after --help or --version, 2 after a usage error told on stderr.
+// else the exit code: 0 after --help or --version, 2 after a usage error told on stderr, 0 or 1
+// after `healthcheck`.
 int ParseFlags(CLI::App& app, int argc, char** argv);
 
 }  // namespace kvscope::rpc
