@@ -9,6 +9,7 @@
 
 #include "services/inference/service/engine_cache.h"
 #include "services/inference/service/evaluate_service.h"
+#include "services/inference/service/inference_metrics.h"
 #include "services/inference/service/unit_runner.h"
 #include "services/inference/service/worker.h"
 #include "services/rpc/channel.h"
@@ -47,6 +48,11 @@ int main(int argc, char** argv) {
   const auto to_metrics = rpc::Dial(metrics, flags.insecure);
   if (!to_metrics.ok()) return rpc::Fail(to_metrics.status());
 
+  if (!flags.prometheus.empty()) {
+    const absl::Status measured =
+        inference::InferenceMetrics::Get().MeasurePeaks(devices->front(), threads);
+    if (!measured.ok()) return rpc::Fail(measured);
+  }
   inference::EngineCache cache(models_dir);
   inference::UnitRunner runner(cache, *to_metrics, devices->front());
   inference::EvaluateService service(runner, threads);

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/rpc/instruments.h"
 #include "services/rpc/telemetry.h"
 #include "services/version.h"
 

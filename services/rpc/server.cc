@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/rpc/address.h"
+#include "services/rpc/call_metrics.h"
 #include "services/rpc/caller_interceptor.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/telemetry.h"
@@ -55,6 +56,7 @@ void AddKeepalive(grpc::ServerBuilder& builder) {
 // All that see every call of every server, in their order.
 void AddInterceptors(grpc::ServerBuilder& builder) {
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
+  factories.push_back(MakeCallMetrics());
   factories.push_back(std::make_unique<CallerInterceptorFactory>());
   builder.experimental().SetInterceptorCreators(std::move(factories));
 }
@@ -62,6 +64,7 @@ void AddInterceptors(grpc::ServerBuilder& builder) {
 // Process-wide switches that gRPC reads when a builder is made.
 void EnablePlugins(bool reflection) {
   TakeOverLibraryLogs();
+  ShowMethodsOfServers();
   grpc::EnableDefaultHealthCheckService(true);
   static std::once_flag once;
   if (reflection) std::call_once(once, grpc::reflection::InitProtoReflectionServerBuilderPlugin);

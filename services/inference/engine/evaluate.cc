@@ -1,6 +1,7 @@
 #include "services/inference/engine/evaluate.h"
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -72,6 +73,25 @@ StreamRecord RecordStream(const Engine::State& state, int question, DecodedStrea
   return record;
 }
 
+// Tells what the steps of an evaluation cost, one after the other.
+class Lap {
+ public:
+  explicit Lap(const ProductCost& products) : all_(products), before_(products) {}
+
+  ProductCost products() const { return all_ - before_; }  // since the last Next
+  // Seconds since the last Next; begins anew.
+  double Next() {
+    const auto now = std::chrono::steady_clock::now();
+    before_ = all_;
+    return std::chrono::duration<double>(now - std::exchange(start_, now)).count();
+  }
+
+ private:
+  const ProductCost& all_;
+  ProductCost before_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 // The evaluation of one context: prefill, score, keep, decode, record.
 class TaskRun {
  public:
@@ -99,16 +119,25 @@ class TaskRun {
     ContextCapture capture;
     if (graph_.has_value()) capture.graph = &*graph_;
     if (grid_.probe_pool == ProbePool::kContext) capture.mean_layers = probe_layers_;
+    PassageRecord record;
+    Lap lap(state_.workspace->products);
     KVSCOPE_ASSIGN_OR_RETURN(
         const KvCache cache,
         PrefillAndScore(*state_.model, task_.context.ids, compresses ? &scores : nullptr,
                         *state_.workspace, hooks_.cancelled, &capture));
+    record.cost.prefill = lap.products();
+    record.cost.prefill_seconds = lap.Next();
     KVSCOPE_ASSIGN_OR_RETURN(GridKeepSets sets, CutKeepSets(grid_.presses, grid_.ratios, scores));
-    PassageRecord record;
+    record.cost.score_seconds = scores.seconds() + lap.Next();
     record.context_ids = task_.context.ids;
     record.questions = RecordQuestions(state_, task_, passage_);
     KVSCOPE_ASSIGN_OR_RETURN(std::vector<StreamRecord> streams,
                              Decode(cache, sets, record.questions));
+    record.cost.decode = lap.products();
+    record.cost.decode_seconds = lap.Next();
+    for (const StreamRecord& stream : streams) {
+      record.cost.answer_tokens += static_cast<int64_t>(stream.tokens.size());
+    }
     if (grid_.probe_pool == ProbePool::kContext) {
       for (StreamRecord& stream : streams) stream.pooled = capture.means;
     }

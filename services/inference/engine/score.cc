@@ -1,5 +1,6 @@
 #include "services/inference/engine/score.h"
 
+#include <chrono>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -39,9 +40,11 @@ Needs GridScores::needs() const {
 }
 
 void GridScores::ScoreLayerOnce(const LayerView& layer) {
+  const auto start = std::chrono::steady_clock::now();
   for (size_t i = 0; i < distinct_.size(); ++i) {
     ScoreLayer(*distinct_[i], layer, tables_[i].layer(layer.layer));
   }
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 absl::StatusOr<KvCache> PrefillAndScore(const LoadedModel& model, std::span<const int32_t> ids,

@@ -27,11 +27,13 @@ class GridScores {
   Needs needs() const;  // the union over the scorers
   void ScoreLayerOnce(const LayerView& layer);
   const ScoreTable& of(size_t press) const { return tables_[table_of_[press]]; }
+  double seconds() const { return seconds_; }  // spent in ScoreLayerOnce
 
  private:
   std::vector<const Press*> distinct_;
   std::vector<ScoreTable> tables_;  // one for each of distinct_
   std::vector<size_t> table_of_;    // [presses]
+  double seconds_ = 0;
 };
 
 // What is taken from a context's prefill beside scores.

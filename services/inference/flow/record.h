@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "services/inference/flow/cost.h"
 #include "services/inference/flow/keep_set.h"
 
 namespace kvscope::inference {
@@ -103,6 +104,7 @@ struct PassageRecord {
   std::vector<QuestionRecord> questions;    // all questions of the passage
   std::vector<CellRecord> cells;            // press-major, then ratio
   std::optional<TokenGraph> graph;          // only if asked for
+  PassageCost cost;
 };
 
 }  // namespace kvscope::inference

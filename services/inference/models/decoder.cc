@@ -8,6 +8,14 @@ namespace kvscope::inference {
 Decoder::Decoder(ModelConfig config, RopeParameters rope, ModelWeights weights, Ops& ops)
     : config_(std::move(config)), rope_(std::move(rope)), weights_(std::move(weights)), ops_(ops) {}
 
+void Decoder::Multiply(const PackedLinear& linear, const Tensor& x, const Tensor& y,
+                       Workspace& ws) const {
+  ops_.Linear(linear, x, y);
+  const int64_t weights = linear.in_features * linear.out_features;
+  ws.products.operations += 2 * x.dim(0) * weights;
+  ws.products.weights_read += weights;
+}
+
 void Decoder::Embed(std::span<const int32_t> ids, const Tensor& x) const {
   ops_.Embed(weights_.embedding, ids, x);
 }
@@ -21,7 +29,7 @@ void Decoder::Qkv(int layer, std::span<const int32_t> positions, Workspace& ws) 
     const Tensor normed = ws.normed.Slice(0, count);
     ops_.RmsNorm(ws.x.Slice(begin, count), weights.input_norm, config_.rms_norm_eps, normed);
     const Tensor fused = ws.fused.Reshaped({count, q_width + 2 * kv_width});
-    ops_.Linear(*weights.qkv, normed, fused);
+    Multiply(*weights.qkv, normed, fused, ws);
     ops_.Columns(fused, 0, ws.q.Slice(begin, count));
     ops_.Columns(fused, q_width, ws.k.Slice(begin, count));
     ops_.Columns(fused, q_width + kv_width, ws.v.Slice(begin, count));
@@ -39,13 +47,13 @@ void Decoder::Finish(int layer, Workspace& ws) const {
     const int64_t count = std::min(Workspace::kPieceRows, ws.rows() - begin);
     const Tensor x = ws.x.Slice(begin, count), normed = ws.normed.Slice(0, count);
     const Tensor proj = ws.proj.Slice(0, count), act = ws.act.Slice(0, count);
-    ops_.Linear(*weights.o, ws.attention.Slice(begin, count), proj);
+    Multiply(*weights.o, ws.attention.Slice(begin, count), proj, ws);
     ops_.Add(x, proj);
     ops_.RmsNorm(x, weights.post_attention_norm, config_.rms_norm_eps, normed);
     const Tensor fused = ws.fused.Reshaped({count, int64_t{2} * config_.intermediate_size});
-    ops_.Linear(*weights.gate_up, normed, fused);
+    Multiply(*weights.gate_up, normed, fused, ws);
     ops_.SwiGlu(fused, act);
-    ops_.Linear(*weights.down, act, proj);
+    Multiply(*weights.down, act, proj, ws);
     ops_.Add(x, proj);
   }
 }
@@ -60,7 +68,7 @@ Tensor Decoder::FinalNorm(const Tensor& x, std::span<const int32_t> rows, Worksp
 Tensor Decoder::Logits(const Tensor& x, std::span<const int32_t> rows, Workspace& ws) const {
   const Tensor hidden = FinalNorm(x, rows, ws);
   const Tensor logits = ws.Logits(static_cast<int64_t>(rows.size()));
-  ops_.Linear(*weights_.lm_head, hidden, logits);
+  Multiply(*weights_.lm_head, hidden, logits, ws);
   return logits;
 }
 

@@ -39,6 +39,9 @@ class Decoder {
   Tensor Logits(const Tensor& x, std::span<const int32_t> rows, Workspace& ws) const;
 
  private:
+  // y = linear(x), added to ws.products.
+  void Multiply(const PackedLinear& linear, const Tensor& x, const Tensor& y, Workspace& ws) const;
+
   ModelConfig config_;
   RopeParameters rope_;
   ModelWeights weights_;

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "services/inference/checkpoint/config.h"
+#include "services/inference/flow/cost.h"
 #include "services/inference/ops/ops.h"
 
 namespace kvscope::inference {
@@ -32,6 +33,8 @@ class Workspace {
   Tensor k, v;                      // [rows, kv_heads, head_dim], keys after RoPE
   Tensor attention;                 // [rows, q_heads, head_dim], filled by the caller
   Tensor normed, fused, act, proj;  // [piece, hidden], [piece, ...], [piece, intermediate], ...
+
+  ProductCost products;  // all that were made with this workspace; only grows
 
   // Memory of its own, whatever the step's rows.
   Tensor Residual(int64_t count);  // [count, hidden]

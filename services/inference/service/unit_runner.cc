@@ -1,5 +1,6 @@
 #include "services/inference/service/unit_runner.h"
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7,18 +8,17 @@
 #include "absl/strings/str_cat.h"
 #include "services/inference/engine/evaluate.h"
 #include "services/inference/service/conversions.h"
+#include "services/inference/service/inference_metrics.h"
 #include "services/inference/service/measure_call.h"
 #include "services/inference/service/result_writer.h"
-#include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
 
 namespace kvscope::inference {
 namespace {
 
-constexpr rpc::MetricFamily kPassages = {"kvscope_inference_passages_total",
-                                         "Passages evaluated (one a question in aware_each).", ""};
-constexpr rpc::MetricFamily kStreams = {"kvscope_inference_streams_total",
-                                        "Answers generated, one a press, ratio and question.", ""};
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 v1::UnitHeader HeaderOf(const v1::Unit& unit, const EngineInfo& info) {
   v1::UnitHeader header;
@@ -91,6 +91,7 @@ absl::Status InPassage(const v1::Passage& passage, const absl::Status& status) {
 
 absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
                              Cancellation& cancellation) {
+  const auto start = std::chrono::steady_clock::now();
   KVSCOPE_ASSIGN_OR_RETURN(const Grid grid, ToGrid(GridOf(unit)));
   KVSCOPE_RETURN_IF_ERROR(CheckScoring(unit.scoring()));
   EngineOptions options = ToEngineOptions(unit.device(), unit.dtype(), unit.scoring());
@@ -111,7 +112,7 @@ absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
           },
       .streams_done =
           [&hooks](int64_t streams) {
-            rpc::Count(kStreams, "", static_cast<double>(streams));
+            InferenceMetrics::Get().streams.Add(static_cast<double>(streams));
             if (hooks.streams_done) hooks.streams_done(streams);
           },
   };
@@ -126,9 +127,11 @@ absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
       extras.graph_epsilon = unit.capture().graph_epsilon();
     }
     const auto take = [&](PassageRecord&& record) -> absl::Status {
+      const auto sent = std::chrono::steady_clock::now();
       KVSCOPE_ASSIGN_OR_RETURN(std::vector<v1::CellMetrics> metrics,
                                call->Measure(record, passage, p));
-      rpc::Count(kPassages);
+      InferenceMetrics::Get().phase.stream.Observe(SecondsSince(sent));
+      InferenceMetrics::Get().AddPassage(record, engine->info().dtype);
       return AddRows(record, std::move(metrics), passage, p, heatmaps, writer);
     };
     KVSCOPE_RETURN_IF_ERROR(InPassage(
@@ -136,7 +139,9 @@ absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
     KVSCOPE_RETURN_IF_ERROR(writer.EndPassage());
   }
   KVSCOPE_RETURN_IF_ERROR(call->Finish());
-  return writer.Finish();
+  KVSCOPE_RETURN_IF_ERROR(writer.Finish());
+  InferenceMetrics::Get().unit_seconds.Observe(SecondsSince(start));
+  return absl::OkStatus();
 }
 
 }  // namespace kvscope::inference

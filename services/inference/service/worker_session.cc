@@ -16,9 +16,6 @@ namespace {
 constexpr size_t kMaxJobs = 8;
 constexpr absl::Duration kGoodbye = absl::Seconds(10);  // for the orchestrator's side of the end
 
-constexpr rpc::MetricFamily kUnits = {"kvscope_worker_units_total",
-                                      "Leased units by what became of them here.", "outcome"};
-
 std::string Text(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
 }
@@ -38,6 +35,7 @@ absl::Status WorkerSession::Run() {
   stream_ = stub_->Work(&context_);
   bool drained = false;
   if (Greet().ok()) {
+    metrics_.connected.Add(1);
     std::thread reader([this] { ReadLoop(); });
     std::thread heartbeats([this] { HeartbeatLoop(); });
     ComputeLoop();
@@ -56,6 +54,7 @@ absl::Status WorkerSession::Run() {
     context_.TryCancel();  // no effect on a stream that has ended
     reader.join();
     heartbeats.join();
+    metrics_.connected.Add(-1);
   }
   const absl::Status status = rpc::FromGrpc(stream_->Finish());
   return drained ? absl::OkStatus() : status;
@@ -117,7 +116,7 @@ void WorkerSession::Handle(Message message) {
       }
       break;
     case Message::kResultAck:
-      rpc::Count(kUnits, message.result_ack().accepted() ? "accepted" : "refused");
+      (message.result_ack().accepted() ? metrics_.units.accepted : metrics_.units.refused).Add();
       break;
     case Message::kDrain:
       draining_ = true;
@@ -197,6 +196,8 @@ void WorkerSession::Compute(const v1::Lease& lease) {
             if (held_) held_->streams_done += streams;
           },
   };
+  rpc::Log(rpc::LogLevel::kDebug, "unit begun",
+           {{"sweep", lease.sweep_id()}, {"unit", lease.unit().key()}});
   const absl::Status status = runner_.Run(lease.unit(), hooks, *cancellation);
   bool give_back = false;
   {
@@ -209,14 +210,15 @@ void WorkerSession::Compute(const v1::Lease& lease) {
     metrics_failures_ = 0;
   } else if (status.code() == absl::StatusCode::kUnavailable) {
     rpc::Log(rpc::LogLevel::kWarning, "unit returned",
-             {{"unit", lease.unit().key()}, {"reason", Text(status)}});
+             {{"sweep", lease.sweep_id()}, {"unit", lease.unit().key()}, {"reason", Text(status)}});
+    metrics_.units.returned.Add();
     SendReturned(lease.unit().key(), lease.token());
     const int doublings = std::min(metrics_failures_++, 7);
     PauseUntil(absl::Now() +
                std::min(absl::Milliseconds(200) * (1 << doublings), absl::Seconds(15)));
   } else if (status.code() == absl::StatusCode::kCancelled) {
     if (give_back) SendReturned(lease.unit().key(), lease.token());
-    rpc::Count(kUnits, give_back ? "returned" : "cancelled");
+    (give_back ? metrics_.units.returned : metrics_.units.cancelled).Add();
   } else {
     SendFailure(lease, status);
   }
@@ -233,8 +235,8 @@ bool WorkerSession::SendResult(const v1::Lease& lease, v1::ResultChunk chunk, bo
 
 void WorkerSession::SendFailure(const v1::Lease& lease, const absl::Status& status) {
   rpc::Log(rpc::LogLevel::kError, "unit failed",
-           {{"unit", lease.unit().key()}, {"error", Text(status)}});
-  rpc::Count(kUnits, "failed");
+           {{"sweep", lease.sweep_id()}, {"unit", lease.unit().key()}, {"error", Text(status)}});
+  metrics_.units.failed.Add();
   v1::WorkerMessage message;
   message.mutable_unit_failed()->set_unit_key(lease.unit().key());
   message.mutable_unit_failed()->set_token(lease.token());

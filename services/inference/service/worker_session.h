@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "kvscope/v1/worker.grpc.pb.h"
 #include "services/inference/service/cancellation.h"
+#include "services/inference/service/inference_metrics.h"
 #include "services/inference/service/sweep_check.h"
 #include "services/inference/service/unit_runner.h"
 #include "services/inference/service/worker.h"
@@ -63,6 +64,7 @@ class WorkerSession {
   bool Send(const v1::WorkerMessage& message);
   void PauseUntil(absl::Time time);
 
+  const InferenceMetrics& metrics_ = InferenceMetrics::Get();
   UnitRunner& runner_;
   const WorkerOptions& options_;
   std::unique_ptr<v1::WorkerService::Stub> stub_;

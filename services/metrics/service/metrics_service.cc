@@ -1,11 +1,14 @@
 #include "services/metrics/service/metrics_service.h"
 
+#include <chrono>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "services/metrics/service/fit_probes.h"
+#include "services/metrics/service/service_metrics.h"
 #include "services/metrics/service/unit_measure.h"
 #include "services/rpc/grpc_status.h"
-#include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
 
 namespace kvscope::metrics {
@@ -16,21 +19,14 @@ using Stream = grpc::ServerReaderWriter<v1::PassageMetrics, v1::SurvivalRecord>;
 constexpr int kMaxFits = 4;    // callers at once; each may take a machine's cores
 constexpr int kMaxUnits = 64;  // at once; each holds up to one passage
 
-constexpr rpc::MetricFamily kUnits = {"kvscope_metrics_units_total",
-                                      "Units measured, by how the call ended.", "code"};
-constexpr rpc::MetricFamily kPassages = {"kvscope_metrics_passages_total", "Passages measured.",
-                                         ""};
-constexpr rpc::MetricFamily kProbes = {"kvscope_metrics_probes_total", "Probes fitted.", ""};
-constexpr rpc::MetricFamily kAnswers = {"kvscope_metrics_answers_total", "Answers measured.", ""};
-
 absl::Status WritePassage(UnitMeasure& measure, Stream& stream) {
   int64_t answers = 0;
   for (const v1::PassageMetrics& part : measure.TakePassage()) {
     for (const v1::CellMetrics& cell : part.cells()) answers += cell.answers_size();
     if (!stream.Write(part)) return absl::CancelledError("the caller hung up");
   }
-  rpc::Count(kPassages);
-  rpc::Count(kAnswers, "", static_cast<double>(answers));
+  ServiceMetrics::Get().passages.Add();
+  ServiceMetrics::Get().answers.Add(static_cast<double>(answers));
   return absl::OkStatus();
 }
 
@@ -38,9 +34,18 @@ absl::Status Measure(const FeatureStore* features, Stream& stream) {
   stream.SendInitialMetadata();  // tells the caller that its unit is being taken
   UnitMeasure measure(features);
   v1::SurvivalRecord record;
+  using Clock = std::chrono::steady_clock;
+  Clock::duration busy{};
   while (stream.Read(&record)) {
+    const Clock::time_point start = Clock::now();
+    ServiceMetrics::Get().record_bytes.Add(static_cast<double>(record.ByteSizeLong()));
     KVSCOPE_RETURN_IF_ERROR(measure.Take(record));
-    if (measure.passage_complete()) KVSCOPE_RETURN_IF_ERROR(WritePassage(measure, stream));
+    const bool complete = measure.passage_complete();
+    if (complete) KVSCOPE_RETURN_IF_ERROR(WritePassage(measure, stream));
+    busy += Clock::now() - start;
+    if (!complete) continue;
+    ServiceMetrics::Get().passage_seconds.Observe(
+        std::chrono::duration<double>(std::exchange(busy, {})).count());
   }
   return measure.Finish();
 }
@@ -49,6 +54,7 @@ absl::Status Measure(const FeatureStore* features, Stream& stream) {
 
 grpc::Status MetricsService::MeasureUnit(grpc::ServerContext*, Stream* stream) {
   absl::Status status;
+  counts_.units_running.Add(1);
   if (units_running_.fetch_add(1) < kMaxUnits) {
     status = Measure(features_ ? &*features_ : nullptr, *stream);
   } else {
@@ -56,7 +62,8 @@ grpc::Status MetricsService::MeasureUnit(grpc::ServerContext*, Stream* stream) {
         absl::StrCat("the metrics service measures ", kMaxUnits, " units already; try again"));
   }
   units_running_.fetch_sub(1);
-  rpc::Count(kUnits, absl::StatusCodeToString(status.code()));
+  counts_.units_running.Add(-1);
+  (status.ok() ? counts_.units_measured : counts_.units_failed).Add();
   return rpc::ToGrpc(status);
 }
 
@@ -66,7 +73,7 @@ grpc::Status MetricsService::FitProbes(grpc::ServerContext* context,
   const FitHooks hooks = {
       .emit =
           [writer](const v1::ProbeFit& fit) {
-            rpc::Count(kProbes);
+            ServiceMetrics::Get().probes.Add();
             return writer->Write(fit) ? absl::OkStatus()
                                       : absl::CancelledError("the caller hung up");
           },

@@ -7,6 +7,7 @@
 
 #include "kvscope/v1/metrics.grpc.pb.h"
 #include "services/metrics/probe/feature_store.h"
+#include "services/metrics/service/service_metrics.h"
 
 namespace kvscope::metrics {
 
@@ -25,6 +26,7 @@ class MetricsService final : public v1::MetricsService::Service {
                          grpc::ServerWriter<v1::ProbeFit>* writer) override;
 
  private:
+  const ServiceMetrics& counts_ = ServiceMetrics::Get();
   const std::optional<FeatureStore> features_;
   std::atomic<int> units_running_ = 0;
   std::atomic<int> fits_running_ = 0;

@@ -158,7 +158,7 @@ absl::Status Scheduler::EndLease(const std::string& key, int64_t token, const Re
   return status;
 }
 
-void Scheduler::Lose(int64_t session, const std::string& why) {
+size_t Scheduler::Lose(int64_t session, const std::string& why) {
   std::vector<std::string> checks, keys;
   for (const auto& [sweep_id, check] : checks_) {
     if (check.session == session) checks.push_back(sweep_id);
@@ -171,6 +171,7 @@ void Scheduler::Lose(int64_t session, const std::string& why) {
     EndLease(key, leases_.at(key).unit.token, {.error = why, .max_attempts = options_.max_attempts})
         .IgnoreError();  // kept in open_releases_
   }
+  return keys.size();
 }
 
 void Scheduler::LoseCheck(const std::string& sweep_id, const std::string& why) {

@@ -85,8 +85,8 @@ class Scheduler {
   absl::Status Fail(const std::string& key, int64_t token, const std::string& error,
                     bool retryable);
   absl::Status Return(const std::string& key, int64_t token);
-  // The worker is gone: its check goes to another, its leases cost an attempt.
-  void Lose(int64_t session, const std::string& why);
+  // The worker is gone: its check goes to another, its leases (returns how many) cost an attempt.
+  size_t Lose(int64_t session, const std::string& why);
 
   // --- Sweeps.
   absl::StatusOr<std::vector<LostLease>> Cancel(const std::string& sweep_id,

@@ -16,13 +16,6 @@ constexpr int64_t kOrphansATick = 20;    // results wait for the store meanwhile
 constexpr size_t kMaxErrorBytes = 2000;  // of what a worker says
 constexpr size_t kMaxDevices = 16;
 
-constexpr rpc::MetricFamily kResults = {"kvscope_orchestrator_units_total",
-                                        "Leases by how they ended.", "outcome"};
-constexpr rpc::MetricFamily kWorkers = {"kvscope_orchestrator_workers", "Workers connected.", ""};
-constexpr rpc::MetricFamily kLeases = {"kvscope_orchestrator_leases", "Units being computed.", ""};
-constexpr rpc::MetricFamily kQueue = {"kvscope_orchestrator_queue_units",
-                                      "Units that wait for a worker.", ""};
-
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
 // A worker's words for the store: valid UTF-8 by the protocol, cut where a character ends.
@@ -64,7 +57,8 @@ void Desk::Close(int64_t session) {
   const std::string name = found->second.worker.name;
   const bool greeted = found->second.greeted;
   sessions_.erase(found);
-  scheduler_.Lose(session, absl::StrCat("worker ", name, " hung up"));
+  const size_t lost = scheduler_.Lose(session, absl::StrCat("worker ", name, " hung up"));
+  metrics_.ended.lost.Add(static_cast<double>(lost));
   if (greeted) rpc::Log(rpc::LogLevel::kInfo, "worker left", {{"worker", name}});
   Changed();
   Publish();
@@ -99,14 +93,23 @@ absl::Status Desk::Handle(int64_t id, v1::WorkerMessage message) {
       return TakeResultPart(id, session, std::move(*message.mutable_result_part()));
     case v1::WorkerMessage::kUnitFailed: {
       const v1::UnitFailed& failed = message.unit_failed();
-      rpc::Count(kResults, "failed");
+      if (scheduler_.Holds(id, failed.unit_key(), failed.token())) {
+        metrics_.ended.failed.Add();
+        rpc::Log(rpc::LogLevel::kWarning, "unit failed",
+                 {{"unit", failed.unit_key()},
+                  {"worker", session.worker.name},
+                  {"error", Cut(failed.error())}});
+      }
       Report("unit failed", scheduler_.Fail(failed.unit_key(), failed.token(), Cut(failed.error()),
                                             failed.retryable()));
       Dispatch();
       return absl::OkStatus();
     }
     case v1::WorkerMessage::kUnitReturned:
-      rpc::Count(kResults, "returned");
+      if (scheduler_.Holds(id, message.unit_returned().unit_key(),
+                           message.unit_returned().token())) {
+        metrics_.ended.returned.Add();
+      }
       Report("unit returned", scheduler_.Return(message.unit_returned().unit_key(),
                                                 message.unit_returned().token()));
       Dispatch();
@@ -191,86 +194,10 @@ absl::Status Desk::TakeCheckReply(int64_t id, const v1::CheckReply& reply) {
   return absl::OkStatus();
 }
 
-absl::Status Desk::TakeResultPart(int64_t id, Session& session, v1::ResultPart part) {
-  std::optional<Assembly>& assembly = session.assembly;
-  if (!assembly || assembly->key != part.unit_key() || assembly->token != part.token()) {
-    assembly.emplace();
-    assembly->key = part.unit_key();
-    assembly->token = part.token();
-    assembly->discarded = !scheduler_.Holds(session.worker.session, part.unit_key(), part.token());
-  }
-  if (!assembly->discarded) {
-    assembly->bytes += static_cast<int64_t>(part.chunk().ByteSizeLong());
-    if (assembly->bytes > max_result_bytes_) {
-      assembly->discarded = true;
-      assembly->chunks.clear();
-      Report("result too large",
-             scheduler_.Fail(part.unit_key(), part.token(),
-                             absl::StrCat("the result has more than ", max_result_bytes_,
-                                          " bytes: fewer heat maps may help"),
-                             /*retryable=*/false));
-    } else {
-      assembly->chunks.push_back(std::move(*part.mutable_chunk()));
-    }
-  }
-  if (part.last_part()) FinishResult(id, session, part);
-  return absl::OkStatus();
-}
-
-void Desk::FinishResult(int64_t id, Session& session, const v1::ResultPart& part) {
-  const auto assembly = std::make_shared<Assembly>(*std::exchange(session.assembly, {}));
-  std::optional<LeasedUnit> unit;
-  if (!assembly->discarded) unit = scheduler_.BeginComplete(part.unit_key(), part.token());
-  if (!unit) return Acknowledge(id, part.unit_key(), false);
-  {
-    const absl::MutexLock lock(&mutex_);
-    ++commits_open_;
-  }
-  commits_.Post([this, id, unit = *std::move(unit), assembly] {
-    UnitResult result;
-    for (const v1::ResultChunk& chunk : std::exchange(assembly->chunks, {})) Append(chunk, result);
-    absl::StatusOr<bool> committed = scheduler_.Commit(unit, result);
-    writes_.PostUrgent(
-        [this, id, unit, committed = std::move(committed)] { EndResult(id, unit, committed); });
-  });
-}
-
-void Desk::EndResult(int64_t id, const LeasedUnit& unit, const absl::StatusOr<bool>& committed) {
-  Report("result", committed.status());
-  scheduler_.EndComplete(unit, committed.status()).IgnoreError();  // it follows from the above
-  Acknowledge(id, unit.key, committed.ok() && *committed);
-  Changed();
-  {
-    const absl::MutexLock lock(&mutex_);
-    --commits_open_;
-  }
-  if (!committed.ok()) Dispatch();
-}
-
-void Desk::Acknowledge(int64_t id, const std::string& unit_key, bool accepted) {
-  rpc::Count(kResults, accepted ? "recorded" : "refused");
-  const auto session = sessions_.find(id);
-  if (session == sessions_.end()) return;  // it hung up meanwhile
-  v1::OrchestratorMessage message;
-  message.mutable_result_ack()->set_unit_key(unit_key);
-  message.mutable_result_ack()->set_accepted(accepted);
-  session->second.stream->Send(std::move(message));
-}
-
-// Soon, so that lists show them; after the commits that wait, for each of them does it as well.
-void Desk::WriteLeasesSoon() {
-  if (lease_write_posted_.exchange(true)) return;
-  commits_.Post([this] {
-    lease_write_posted_ = false;
-    const absl::Status status = store_.WriteLeases();
-    if (status.ok()) return;
-    writes_.Post([this, status] { Report("leases", status); });
-  });
-}
-
 absl::Status Desk::Cancel(const std::string& sweep_id, const std::string& request_id) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<LostLease> lost,
                            scheduler_.Cancel(sweep_id, request_id));
+  metrics_.ended.cancelled.Add(static_cast<double>(lost.size()));
   TellLost(lost);
   Changed();
   Dispatch();
@@ -367,6 +294,7 @@ void Desk::Pulse() {
   if (clock_.Uptime() - last_tick_ >= kTick) {
     last_tick_ = clock_.Uptime();
     const std::vector<LostLease> lost = scheduler_.Tick();
+    metrics_.ended.expired.Add(static_cast<double>(lost.size()));
     TellLost(lost);
     if (!lost.empty()) Changed();
     Dispatch();
@@ -376,10 +304,7 @@ void Desk::Pulse() {
         collecting_ = false;
       });
     }
-    rpc::SetGauge(kLeases, static_cast<double>(scheduler_.lease_count()));
-    if (const absl::StatusOr<int64_t> queued = store_.QueuedUnits(); queued.ok()) {
-      rpc::SetGauge(kQueue, static_cast<double>(*queued));
-    }
+    MeasureQueue();
   }
   if (!changed_) return;
   changed_ = false;
@@ -394,12 +319,34 @@ void Desk::Pulse() {
   });
 }
 
+void Desk::MeasureQueue() {
+  metrics_.leases.Set(static_cast<double>(scheduler_.lease_count()));
+  if (const absl::StatusOr<int64_t> queued = store_.QueuedUnits(); queued.ok()) {
+    metrics_.queue_units.Set(static_cast<double>(*queued));
+  }
+  if (const absl::StatusOr<int64_t> since_ms = store_.OldestQueuedMs(); since_ms.ok()) {
+    const absl::Duration age = clock_.Now() - absl::FromUnixMillis(*since_ms);
+    metrics_.queue_oldest_seconds.Set(*since_ms == 0 ? 0 : absl::ToDoubleSeconds(age));
+  }
+  if (std::exchange(measuring_, true)) return;
+  reads_.Post([this] {
+    const StoreSizes sizes = store_.Sizes();
+    metrics_.database_bytes.Set(static_cast<double>(sizes.database));
+    metrics_.log_bytes.Set(static_cast<double>(sizes.log));
+    const absl::Status status = sweep_gauges_.Refresh();
+    writes_.Post([this, status] {
+      measuring_ = false;
+      Report("sweep gauges", status);
+    });
+  });
+}
+
 void Desk::Publish() {
   std::vector<WorkerId> workers;
   for (const auto& [id, session] : sessions_) {
     if (session.greeted) workers.push_back(session.worker);
   }
-  rpc::SetGauge(kWorkers, static_cast<double>(workers.size()));
+  metrics_.workers.Set(static_cast<double>(workers.size()));
   std::map<std::string, int64_t> streams = scheduler_.StreamsRunning();
   const absl::MutexLock lock(&mutex_);
   live_.workers = std::move(workers);

@@ -26,6 +26,8 @@
 #include "services/orchestrator/schedule/scheduler.h"
 #include "services/orchestrator/service/conversions.h"
 #include "services/orchestrator/service/executor.h"
+#include "services/orchestrator/service/orchestrator_metrics.h"
+#include "services/orchestrator/service/sweep_gauges.h"
 #include "services/orchestrator/store/store.h"
 
 namespace kvscope::orchestrator {
@@ -108,6 +110,7 @@ class Desk {
   absl::Status TakeResultPart(int64_t id, Session& session, v1::ResultPart part);
   void FinishResult(int64_t id, Session& session, const v1::ResultPart& part);
   void EndResult(int64_t id, const LeasedUnit& unit, const absl::StatusOr<bool>& committed);
+  void CountResult(const LeasedUnit& unit, const absl::StatusOr<bool>& committed);
   void Acknowledge(int64_t id, const std::string& unit_key, bool accepted);
   void WriteLeasesSoon();
   void TakeHeartbeat(int64_t id, Session& session, const v1::Heartbeat& heartbeat);
@@ -123,6 +126,7 @@ class Desk {
 
   void PlanOn();
   void Pulse();
+  void MeasureQueue();
   void Publish();
   void Changed() { changed_ = true; }
   void Report(const char* what, const absl::Status& status);
@@ -132,6 +136,8 @@ class Desk {
   Store& store_;
   const Clock& clock_;
   const int64_t max_result_bytes_;
+  const OrchestratorMetrics& metrics_ = OrchestratorMetrics::Get();
+  SweepGauges sweep_gauges_{store_, clock_};  // of the reads thread
   Scheduler scheduler_;
   std::map<int64_t, Session> sessions_;
   int64_t next_session_ = 1;
@@ -139,6 +145,7 @@ class Desk {
   bool plan_posted_ = false;
   std::atomic<bool> lease_write_posted_ = false;
   std::atomic<bool> collecting_ = false;
+  bool measuring_ = false;
   bool changed_ = true;
   absl::Duration last_tick_;
   std::string last_report_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "services/orchestrator/service/desk.h"
 #include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
@@ -120,6 +121,8 @@ absl::Status Desk::SendCheckPart(Session& session) {
 absl::StatusOr<bool> Desk::GiveLease(Session& session) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::optional<LeasedUnit> unit, scheduler_.Lease(session.worker));
   if (!unit) return false;
+  metrics_.leases_given.Add();
+  if (unit->attempt > 1) metrics_.retries.Add();
   v1::OrchestratorMessage message;
   v1::Lease& lease = *message.mutable_lease();
   lease.set_sweep_id(unit->sweep_id);
@@ -131,11 +134,17 @@ absl::StatusOr<bool> Desk::GiveLease(Session& session) {
     status = FillPassages(*unit, *lease.mutable_unit());
   }
   if (!status.ok()) {  // what cannot be read cannot be computed anywhere
+    metrics_.ended.failed.Add();
     Report("unit", scheduler_.Fail(unit->key, unit->token, std::string(status.message()),
                                    !absl::IsDataLoss(status)));
     return status;
   }
   session.stream->Send(std::move(message));
+  rpc::Log(rpc::LogLevel::kDebug, "unit leased",
+           {{"sweep", unit->sweep_id},
+            {"unit", unit->key},
+            {"worker", session.worker.name},
+            {"attempt", absl::StrCat(unit->attempt)}});
   return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/orchestrator/service/desk.h"
+#include "services/orchestrator/service/orchestrator_metrics.h"
 #include "services/orchestrator/service/orchestrator_service.h"
 #include "services/orchestrator/service/worker_service.h"
 #include "services/status_macros.h"
@@ -35,6 +36,13 @@ absl::StatusOr<std::unique_ptr<OrchestratorServer>> OrchestratorServer::Open(
         ", must be under half of the lease's ", absl::FormatDuration(schedule.lease_duration)));
   }
   KVSCOPE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(options.store));
+  store->OnCommit([](absl::Duration took, const absl::Status& status) {
+    const OrchestratorMetrics& metrics = OrchestratorMetrics::Get();
+    if (status.ok()) metrics.commit_seconds.Observe(took);
+    const bool of_store = absl::IsResourceExhausted(status) || absl::IsDataLoss(status) ||
+                          absl::IsUnavailable(status) || absl::IsInternal(status);
+    if (of_store) metrics.commits_failed.Add();
+  });
   return std::unique_ptr<OrchestratorServer>(
       new OrchestratorServer(std::make_unique<State>(std::move(store), clock, options)));
 }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/orchestrator/service/sweep_models.h"
 #include "services/orchestrator/service/validate.h"
+#include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
@@ -23,6 +25,11 @@ std::string SweepId(const std::string& request_id, const std::string& spec_diges
 absl::Status RefuseWhileDraining(const Desk& desk) {
   if (!desk.draining()) return absl::OkStatus();
   return absl::UnavailableError("the orchestrator is shutting down");
+}
+
+// What was done for whom: the line that leads from a client's request to its sweep.
+void LogRequest(std::string_view what, const std::string& sweep_id, const std::string& request_id) {
+  rpc::Log(rpc::LogLevel::kInfo, what, {{"sweep", sweep_id}, {"request", request_id}});
 }
 
 absl::Status Show(Desk& desk, const std::string& sweep, v1::Sweep& response) {
@@ -172,6 +179,7 @@ absl::Status CreateSweep(Desk& desk, const v1::CreateSweepRequest& request, v1::
                                 .datasets = std::move(datasets),
                                 .create_time_ms = absl::ToUnixMillis(desk.clock().Now())}));
   desk.SweepCreated();
+  LogRequest("sweep submitted", sweep.sweep_id, request.request_id());
   return Show(desk, sweep.sweep_id, response);
 }
 
@@ -179,6 +187,7 @@ absl::Status CancelSweep(Desk& desk, const v1::CancelSweepRequest& request, v1::
   KVSCOPE_RETURN_IF_ERROR(ValidateRequestId(request.request_id()));
   KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, desk.store().FindSweep(request.sweep()));
   KVSCOPE_RETURN_IF_ERROR(desk.Cancel(sweep.sweep_id, request.request_id()));
+  LogRequest("sweep to be cancelled", sweep.sweep_id, request.request_id());
   return Show(desk, sweep.sweep_id, response);
 }
 
@@ -187,6 +196,7 @@ absl::Status ResumeSweep(Desk& desk, const v1::ResumeSweepRequest& request, v1::
   KVSCOPE_RETURN_IF_ERROR(ValidateRequestId(request.request_id()));
   KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, desk.store().FindSweep(request.sweep()));
   KVSCOPE_RETURN_IF_ERROR(desk.Resume(sweep.sweep_id, request.request_id()));
+  LogRequest("sweep to be resumed", sweep.sweep_id, request.request_id());
   return Show(desk, sweep.sweep_id, response);
 }
 
@@ -195,7 +205,10 @@ absl::Status DeleteSweep(Desk& desk, const v1::DeleteSweepRequest& request) {
   const absl::StatusOr<SweepRecord> sweep = desk.store().FindSweep(request.sweep());
   if (!sweep.ok() && !absl::IsNotFound(sweep.status())) return sweep.status();
   // A repeated request finds no sweep any more; the store knows whether it deleted it.
-  return desk.Delete(sweep.ok() ? sweep->sweep_id : request.sweep(), request.request_id());
+  const std::string id = sweep.ok() ? sweep->sweep_id : request.sweep();
+  KVSCOPE_RETURN_IF_ERROR(desk.Delete(id, request.request_id()));
+  LogRequest("sweep deleted", id, request.request_id());
+  return absl::OkStatus();
 }
 
 absl::Status GetSweep(Desk& desk, const v1::GetSweepRequest& request, v1::Sweep& response) {

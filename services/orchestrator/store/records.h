@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -265,6 +266,24 @@ struct GridSlice {
 // How many of a slice's units stand where.
 struct SliceCounts {
   int64_t pending = 0, leased = 0, done = 0, failed = 0;
+};
+
+struct SliceProgress {
+  GridSlice slice;
+  SliceCounts counts;
+};
+
+// Over all sweeps. A unit counts once for each sweep that has it; pending and running ones only of
+// sweeps that run.
+struct StoreTotals {
+  std::map<SweepState, int64_t> sweeps;
+  int64_t units_pending = 0, units_running = 0, units_done = 0, units_failed = 0;
+};
+
+// Bytes on disk at this moment.
+struct StoreSizes {
+  int64_t database = 0;
+  int64_t log = 0;  // the write-ahead log
 };
 
 }  // namespace kvscope::orchestrator

@@ -1,5 +1,6 @@
 #include "services/orchestrator/store/store.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -62,12 +63,14 @@ absl::Status Store::Write(const std::function<absl::Status(Database&)>& body) {
     absl::MutexLock notes_lock(&notes_mutex_);
     notes = notes_;  // they stay until they are on disk: LeaseNext goes by them
   }
+  const auto begin = std::chrono::steady_clock::now();
   const absl::Status status = db.InTransaction([&]() -> absl::Status {
     for (const LeaseNote& note : notes) {
       KVSCOPE_RETURN_IF_ERROR(RecordLease(db, note.unit, note.token, note.worker));
     }
     return body(db);
   });
+  if (on_commit_) on_commit_(absl::FromChrono(std::chrono::steady_clock::now() - begin), status);
   if (status.ok() && !notes.empty()) {
     absl::MutexLock notes_lock(&notes_mutex_);
     notes_.erase(notes_.begin(), notes_.begin() + static_cast<ptrdiff_t>(notes.size()));

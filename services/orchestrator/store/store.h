@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "services/orchestrator/store/checkpointer.h"
 #include "services/orchestrator/store/database.h"
 #include "services/orchestrator/store/file_lock.h"
@@ -95,6 +96,8 @@ class Store {
   absl::StatusOr<std::vector<StoredPassage>> ReadPassages(int64_t dataset, int64_t first,
                                                           int64_t count, int64_t max_bytes);
   absl::StatusOr<int64_t> QueuedUnits();  // over all running sweeps: the queue-depth metric
+  // When the oldest sweep was made that has units queued; 0: none has.
+  absl::StatusOr<int64_t> OldestQueuedMs();
 
   // --- Reading.
   absl::StatusOr<StoredDataset> FindDataset(const std::string& digest);  // NotFound
@@ -120,6 +123,14 @@ class Store {
                                                          const std::vector<Tag>& tags,
                                                          const PointRange& points);
   absl::StatusOr<SliceCounts> CountUnits(int64_t sweep_row, const GridSlice& slice);
+  // The slices that have units, in the order of their units.
+  absl::StatusOr<std::vector<SliceProgress>> CountSlices(int64_t sweep_row);
+  absl::StatusOr<StoreTotals> CountAll();
+  StoreSizes Sizes();
+
+  // Is called after every write transaction, on the writing thread, with the time from its begin to
+  // its end on disk. To be set before the store is used.
+  void OnCommit(std::function<void(absl::Duration, const absl::Status&)> observer);
 
   // For tests of a full disk: how many pages the file may have; 0 lifts the limit.
   absl::Status LimitPages(int64_t pages);
@@ -148,6 +159,7 @@ class Store {
   std::unique_ptr<Database> lease_reader_ ABSL_PT_GUARDED_BY(lease_mutex_);
   std::unique_ptr<Checkpointer> checkpointer_;  // uses the writer: goes first
   std::vector<LeaseNote> notes_ ABSL_GUARDED_BY(notes_mutex_);
+  std::function<void(absl::Duration, const absl::Status&)> on_commit_;  // may be empty
 };
 
 }  // namespace kvscope::orchestrator
