@@ -106,7 +106,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
            .metrics = state->metrics_server->InProcessChannel()}));
   const std::vector<grpc::Service*> services = state->orchestrator->services();
   KVSCOPE_ASSIGN_OR_RETURN(state->server, rpc::Server::Start({.listen = options.listen,
-                                                              .insecure = options.insecure,
+                                                              .security = options.security,
                                                               .reflection = options.reflection},
                                                              services));
   state->address = state->server->address();

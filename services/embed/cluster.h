@@ -9,18 +9,19 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/rpc/security.h"
 
 namespace kvscope::embed {
 
 struct ClusterOptions {
-  std::string store;        // SQLite file of the orchestrator; made if it does not exist
-  std::string features;     // folder of the metrics service's hidden states; empty: none are kept
-  std::string models_dir;   // where models are looked up by name; empty: a model is any directory
-  std::string listen;       // HOST:PORT of the orchestrator's services; empty: in-process only
-  bool insecure = false;    // listen beyond loopback in plaintext
-  bool reflection = false;  // with `listen`
-  int workers = 1;          // each holds the weights of its own model
-  int threads_per_worker = 0;  // OpenMP threads; 0: the cores shared out evenly, at least 1 each
+  std::string store;       // SQLite file of the orchestrator; made if it does not exist
+  std::string features;    // folder of the metrics service's hidden states; empty: none are kept
+  std::string models_dir;  // where models are looked up by name; empty: a model is any directory
+  std::string listen;      // HOST:PORT of the orchestrator's services; empty: in-process only
+  rpc::ServerSecurity security;  // of `listen`; nobody is asked for anything in-process
+  bool reflection = false;       // with `listen`
+  int workers = 1;               // each holds the weights of its own model
+  int threads_per_worker = 0;    // OpenMP threads; 0: the cores shared out evenly, at least 1 each
   absl::Duration lease = absl::Seconds(30);     // a unit whose worker is silent so long is given on
   absl::Duration heartbeat = absl::Seconds(5);  // must be under half of `lease`
 };

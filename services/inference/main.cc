@@ -32,7 +32,9 @@ int main(int argc, char** argv) {
   app.add_option("--orchestrator", orchestrator, "HOST:PORT to take work from")
       ->capture_default_str();
   app.add_option("--metrics", metrics, "HOST:PORT of the metrics service")->capture_default_str();
-  app.add_option("--models-dir", models_dir, "DIR with one folder a model")->required();
+  app.add_option("--models-dir", models_dir, "DIR with one folder a model")
+      ->check(CLI::ExistingDirectory)
+      ->required();
   app.add_option("--device", device, "the one device to offer, or auto: all that work here")
       ->capture_default_str();
   app.add_option("--threads", threads, "threads of a computation; 0: one a core")
@@ -43,9 +45,9 @@ int main(int argc, char** argv) {
 
   const auto devices = inference::OfferedDevices(device);
   if (!devices.ok()) return rpc::Fail(devices.status());
-  const auto to_orchestrator = rpc::Dial(orchestrator, flags.insecure);
+  const auto to_orchestrator = rpc::Dial(orchestrator, flags.Dialling());
   if (!to_orchestrator.ok()) return rpc::Fail(to_orchestrator.status());
-  const auto to_metrics = rpc::Dial(metrics, flags.insecure);
+  const auto to_metrics = rpc::Dial(metrics, flags.Dialling());
   if (!to_metrics.ok()) return rpc::Fail(to_metrics.status());
 
   if (!flags.prometheus.empty()) {
@@ -57,9 +59,7 @@ int main(int argc, char** argv) {
   inference::UnitRunner runner(cache, *to_metrics, devices->front());
   inference::EvaluateService service(runner, threads);
   grpc::Service* const services[] = {&service};
-  auto server = rpc::Server::Start(
-      {.listen = flags.listen, .insecure = flags.insecure, .reflection = flags.reflection},
-      services);
+  auto server = rpc::Server::Start(flags.Serving(), services);
   if (!server.ok()) return rpc::Fail(server.status());
 
   std::atomic<bool> refused = false;

@@ -37,9 +37,7 @@ int main(int argc, char** argv) {
   }
   metrics::MetricsService service(std::move(features));
   grpc::Service* const services[] = {&service};
-  auto server = rpc::Server::Start(
-      {.listen = flags.listen, .insecure = flags.insecure, .reflection = flags.reflection},
-      services);
+  auto server = rpc::Server::Start(flags.Serving(), services);
   if (!server.ok()) return rpc::Fail(server.status());
   return rpc::ServeUntilSignal(flags, server->get(), [](absl::Duration) {});
 }

@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   rpc::SetLogLevel(flags.log_level);
   std::shared_ptr<grpc::Channel> metrics_channel;
   if (!metrics.empty()) {
-    auto channel = rpc::Dial(metrics, flags.insecure);
+    auto channel = rpc::Dial(metrics, flags.Dialling());
     if (!channel.ok()) return rpc::Fail(channel.status());
     metrics_channel = *std::move(channel);
   }
@@ -53,9 +53,7 @@ int main(int argc, char** argv) {
        .metrics = metrics_channel});
   if (!orchestrator.ok()) return rpc::Fail(orchestrator.status());
   const std::vector<grpc::Service*> services = (*orchestrator)->services();
-  auto server = rpc::Server::Start(
-      {.listen = flags.listen, .insecure = flags.insecure, .reflection = flags.reflection},
-      services);
+  auto server = rpc::Server::Start(flags.Serving(), services);
   if (!server.ok()) return rpc::Fail(server.status());
   if (metrics_channel != nullptr &&
       !rpc::WaitForConnected(*metrics_channel, metrics, absl::Seconds(1)).ok()) {

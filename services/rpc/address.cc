@@ -49,7 +49,8 @@ absl::Status CheckPlaintext(const Address& address, bool insecure, std::string_v
   if (insecure || address.IsLoopback()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "refusing to ", std::string(verb), " ", address.ToString(),
-      " without encryption: it is not a loopback address; say --insecure to allow it"));
+      " without encryption, as it is not a loopback address: encrypt (see --tls-ca and --tls-cert) "
+      "or say --insecure"));
 }
 
 }  // namespace kvscope::rpc

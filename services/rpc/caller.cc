@@ -1,8 +1,13 @@
 #include "services/rpc/caller.h"
 
 #include <array>
+#include <cstdint>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "services/rpc/caller_interceptor.h"
+#include "services/rpc/grpc_status.h"
 
 namespace kvscope::rpc {
 namespace {
@@ -34,6 +39,18 @@ Caller CallerOf(const grpc::ServerContextBase& context) {
   caller.name.assign(name->second.data(), name->second.size());
   caller.role = ParseRole({role->second.data(), role->second.size()}).value_or(Role::kRead);
   return caller;
+}
+
+absl::Status CheckRate(const grpc::ServerContextBase& context) {
+  const auto& metadata = context.client_metadata();
+  const auto wait = metadata.find(kWaitKey);
+  if (wait == metadata.end()) return absl::OkStatus();
+  int64_t milliseconds = 0;
+  (void)absl::SimpleAtoi(std::string(wait->second.data(), wait->second.size()), &milliseconds);
+  return WithRetryDelay(
+      absl::ResourceExhaustedError(absl::StrCat(
+          "too many calls of one caller a second: try again in ", milliseconds, " ms")),
+      absl::Milliseconds(milliseconds));
 }
 
 }  // namespace kvscope::rpc

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
+
 namespace kvscope::rpc {
 
 // What a token allows: kSubmit also reads, kWorker is for the cluster's own processes and neither
@@ -28,5 +30,9 @@ struct Caller {
 // within its handler. Cannot be forged: what a client sends under our names is thrown away. An
 // in-process call has no name.
 Caller CallerOf(const grpc::ServerContextBase& context);
+
+// ResourceExhausted, with the time to wait, if the caller has made more calls than the server's
+// --rate-limit allows. Handlers ask it first: no other place of gRPC could say how long to wait.
+absl::Status CheckRate(const grpc::ServerContextBase& context);
 
 }  // namespace kvscope::rpc

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/rpc/address.h"
+#include "services/rpc/call_policy.h"
 #include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
 
@@ -22,15 +23,24 @@ grpc::ChannelArguments ChannelArguments() {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 10'000);
+  arguments.SetServiceConfigJSON(ServiceConfig());
   return arguments;
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address, bool insecure) {
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address,
+                                                    const ClientSecurity& security) {
   KVSCOPE_ASSIGN_OR_RETURN(const Address parsed, ParseAddress(address));
-  KVSCOPE_RETURN_IF_ERROR(CheckPlaintext(parsed, insecure, "connect to"));
+  KVSCOPE_ASSIGN_OR_RETURN(const auto credentials, MakeChannelCredentials(parsed, security));
   TakeOverLibraryLogs();
-  return grpc::CreateCustomChannel(parsed.ToString(), grpc::InsecureChannelCredentials(),
-                                   ChannelArguments());
+  grpc::ChannelArguments arguments = ChannelArguments();
+  if (!security.server_name.empty()) {
+    arguments.SetString(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, security.server_name);
+  }
+  return grpc::CreateCustomChannel(parsed.ToString(), credentials, arguments);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address, bool insecure) {
+  return Dial(address, ClientSecurity{.insecure = insecure});
 }
 
 absl::Status WaitForConnected(grpc::Channel& channel, std::string_view address,

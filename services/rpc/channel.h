@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/rpc/security.h"
 
 namespace kvscope::rpc {
 
@@ -18,15 +19,18 @@ namespace kvscope::rpc {
 inline constexpr int kMaxMessageBytes = 4 << 20;
 inline constexpr int kChunkBytes = 1 << 20;
 
-// Message limits and keepalive of every channel, in-process ones included.
+// Message limits, keepalive and retries (call_policy.h) of every channel; in-process ones keep to
+// the first.
 grpc::ChannelArguments ChannelArguments();
 
 // A channel to HOST:PORT; connects when first used and again, with back-off, whenever it breaks.
-// Errors: InvalidArgument (no address; plaintext beyond loopback without `insecure`).
+// Errors: InvalidArgument (no address, and those of MakeChannelCredentials).
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address,
+                                                    const ClientSecurity& security);
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address, bool insecure);
 
 // Waits until `channel`, made by Dial(address), is connected.
-// Errors: Unavailable, one sentence that names the address.
+// Errors: Unavailable, one sentence that names the address and, as far as gRPC tells, why.
 absl::Status WaitForConnected(grpc::Channel& channel, std::string_view address,
                               absl::Duration timeout);
 

@@ -74,7 +74,46 @@ class YamlConfig final : public CLI::Config {
   const CLI::App* app_;
 };
 
+void AddSecurityFlags(CLI::App& app, ServiceFlags& flags) {
+  app.add_flag("--insecure", flags.insecure, "allow plaintext beyond loopback");
+  app.add_option("--tls-cert", flags.tls.cert,
+                 "PEM FILE of the own certificate: serves with TLS, and is shown to servers");
+  app.add_option("--tls-key", flags.tls.key, "PEM FILE of its private key");
+  app.add_option("--tls-ca", flags.tls.ca,
+                 "PEM FILE of the roots that others' certificates must descend from: dials with "
+                 "TLS, and demands certificates of clients");
+  app.add_option_function<std::string>(
+         "--tls-client-auth",
+         [&flags](const std::string& word) { flags.client_certs = word == "required"; },
+         "required or none: whether clients need a certificate where --tls-ca is given")
+      ->check(CLI::IsMember({"required", "none"}))
+      ->default_str("required");
+  app.add_option("--token-file", flags.token_file,
+                 "FILE of the tokens that are accepted (kvscope token new); without it nobody is "
+                 "asked for one and everybody may do everything");
+  app.add_option("--client-token-file", flags.client_token_file,
+                 "FILE that holds the token to show to other services");
+  app.add_option("--rate-limit", flags.rate_limit,
+                 "calls a second that one caller may make of sweeps and evaluations; 0: any number")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+}
+
 }  // namespace
+
+ServerOptions ServiceFlags::Serving() const {
+  return {.listen = listen,
+          .security = {.insecure = insecure,
+                       .tls = tls,
+                       .client_certs = client_certs,
+                       .token_file = token_file,
+                       .rate_limit = rate_limit},
+          .reflection = reflection};
+}
+
+ClientSecurity ServiceFlags::Dialling() const {
+  return {.insecure = insecure, .tls = tls, .server_name = "", .token_file = client_token_file};
+}
 
 void AddServiceFlags(CLI::App& app, ServiceFlags& flags) {
   app.add_option("--listen", flags.listen, "HOST:PORT to serve on (port 0: any free one)")
@@ -99,7 +138,7 @@ void AddServiceFlags(CLI::App& app, ServiceFlags& flags) {
          "seconds that running work may take after SIGTERM")
       ->check(CLI::Range(0.0, 86400.0))
       ->default_str("30");
-  app.add_flag("--insecure", flags.insecure, "allow plaintext beyond loopback");
+  AddSecurityFlags(app, flags);
   app.add_flag("--reflection", flags.reflection, "serve gRPC reflection, for grpcurl");
   app.set_version_flag("--version", app.get_name() + " " + std::string(kVersion));
   app.set_config("--config", "", "a YAML file with the same words as the flags");

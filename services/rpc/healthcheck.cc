@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/rpc/address.h"
+#include "services/rpc/certificates.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/grpc_status.h"
 #include "services/status_macros.h"
@@ -55,6 +56,20 @@ void TurnWildcardIntoLoopback(Address& address) {
   if (address.host == "::") address.host = "::1";
 }
 
+// The server's own files, the other way round: its certificate is what the client shows, too. On
+// its own machine it is known by the name in that certificate, as no certificate is for loopback.
+absl::StatusOr<ClientSecurity> SecurityFor(const Address& address, const ServiceFlags& flags) {
+  ClientSecurity security = flags.Dialling();
+  security.token_file.clear();  // health is told to everybody
+  if (!flags.tls.cert.empty() && flags.tls.ca.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls-ca is missing: without it the server's certificate cannot be checked (with "
+        "--tls-client-auth none clients still need no certificate)");
+  }
+  if (address.IsLoopback()) security.server_name = NameOfCertificate(flags.tls.cert);
+  return security;
+}
+
 int CheckAll(std::vector<std::string> addresses, const ServiceFlags& flags) {
   if (addresses.empty()) addresses.push_back(flags.listen);
   int code = 0;
@@ -82,7 +97,8 @@ absl::Status CheckHealth(std::string_view address, const ServiceFlags& flags,
   }
   TurnWildcardIntoLoopback(parsed);
   const std::string target = parsed.ToString();
-  KVSCOPE_ASSIGN_OR_RETURN(const auto channel, Dial(target, flags.insecure));
+  KVSCOPE_ASSIGN_OR_RETURN(const ClientSecurity security, SecurityFor(parsed, flags));
+  KVSCOPE_ASSIGN_OR_RETURN(const auto channel, Dial(target, security));
   Response response;
   const grpc::Status asked = Ask(channel, timeout, response);
   if (!asked.ok()) {

@@ -23,8 +23,9 @@ void AddHealthcheck(CLI::App& app, const ServiceFlags& flags);
 // Whether argv's first word is the subcommand. What the program requires need not be given then.
 bool IsHealthcheck(int argc, char** argv);
 
-// Asks grpc.health.v1.Health/Check about the whole server at `address`.
-// Errors: InvalidArgument (no address, port 0), Unavailable (no answer in time, not SERVING).
+// Asks grpc.health.v1.Health/Check about the whole server at `address`, with the certificates in
+// `flags`. Errors: InvalidArgument (no address, port 0, no --tls-ca beside --tls-cert), Unavailable
+// (no answer in time, not SERVING).
 absl::Status CheckHealth(std::string_view address, const ServiceFlags& flags,
                          absl::Duration timeout);
 

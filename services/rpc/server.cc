@@ -17,14 +17,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/rpc/address.h"
-#include "services/rpc/call_metrics.h"
+#include "services/rpc/authenticator.h"
 #include "services/rpc/caller_interceptor.h"
 #include "services/rpc/channel.h"
+#include "services/rpc/rate_limiter.h"
 #include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
 
 namespace kvscope::rpc {
 namespace {
+
+constexpr int kMaxStreams = 256;  // open calls of one connection; a client lets more of them wait
 
 // Why gRPC could not bind: it only says that it did not, so bind once more by hand.
 std::string WhyNotBound(const Address& address) {
@@ -54,17 +57,18 @@ void AddKeepalive(grpc::ServerBuilder& builder) {
 }
 
 // All that see every call of every server, in their order.
-void AddInterceptors(grpc::ServerBuilder& builder) {
+void AddInterceptors(grpc::ServerBuilder& builder, std::shared_ptr<Authenticator> authenticator,
+                     int rate_limit) {
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
-  factories.push_back(MakeCallMetrics());
-  factories.push_back(std::make_unique<CallerInterceptorFactory>());
+  factories.push_back(
+      MakeCallerInterceptors(std::move(authenticator),
+                             rate_limit > 0 ? std::make_shared<RateLimiter>(rate_limit) : nullptr));
   builder.experimental().SetInterceptorCreators(std::move(factories));
 }
 
 // Process-wide switches that gRPC reads when a builder is made.
 void EnablePlugins(bool reflection) {
   TakeOverLibraryLogs();
-  ShowMethodsOfServers();
   grpc::EnableDefaultHealthCheckService(true);
   static std::once_flag once;
   if (reflection) std::call_once(once, grpc::reflection::InitProtoReflectionServerBuilderPlugin);
@@ -80,16 +84,23 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // two servers on one port: an error
   AddKeepalive(builder);
-  AddInterceptors(builder);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
   for (grpc::Service* service : services) builder.RegisterService(service);
 
   Address address;
   int port = 0;
+  std::shared_ptr<Authenticator> authenticator;
+  const ServerSecurity& security = options.security;
   if (!options.listen.empty()) {
     KVSCOPE_ASSIGN_OR_RETURN(address, ParseAddress(options.listen));
-    KVSCOPE_RETURN_IF_ERROR(CheckPlaintext(address, options.insecure, "listen on"));
-    builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+    if (!security.token_file.empty()) {
+      KVSCOPE_ASSIGN_OR_RETURN(authenticator, Authenticator::Open(security.token_file));
+    }
+    KVSCOPE_ASSIGN_OR_RETURN(const auto credentials,
+                             MakeServerCredentials(address, security, authenticator));
+    builder.AddListeningPort(address.ToString(), credentials, &port);
   }
+  AddInterceptors(builder, authenticator, security.rate_limit);
   std::unique_ptr<Server> server(new Server());
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || (!options.listen.empty() && port == 0)) {

@@ -11,19 +11,20 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/rpc/security.h"
 
 namespace kvscope::rpc {
 
 struct ServerOptions {
-  std::string listen;       // HOST:PORT, port 0: any free one. Empty: in-process channels only.
-  bool insecure = false;    // Plaintext beyond loopback is allowed.
-  bool reflection = false;  // grpc.reflection.v1alpha, for grpcurl.
+  std::string listen;  // HOST:PORT, port 0: any free one. Empty: in-process channels only.
+  ServerSecurity security = {};  // Of what comes in through `listen`.
+  bool reflection = false;       // grpc.reflection.v1alpha, for grpcurl.
 };
 
 class Server {
  public:
   // `services` must outlive the server.
-  // Errors: InvalidArgument (address), Unavailable (port taken, address not ours: named).
+  // Errors: InvalidArgument (address, security), Unavailable (port taken, address not ours: named).
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        std::span<grpc::Service* const> services);
   ~Server();  // as Shutdown(zero)

@@ -39,6 +39,7 @@ void AddLists(CLI::App& app, Action& action);  // presses, metrics, datasets, mo
 void AddDataset(CLI::App& app, Action& action);
 void AddInspect(CLI::App& app, Action& action);
 void AddServe(CLI::App& app, Action& action);
+void AddToken(CLI::App& app, Action& action);
 void AddDoctor(CLI::App& app, Action& action);
 
 }  // namespace kvscope::cli

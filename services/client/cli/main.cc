@@ -52,6 +52,7 @@ int Main(int argc, char** argv) {
   AddDataset(app, action);
   AddInspect(app, action);
   AddServe(app, action);
+  AddToken(app, action);
   AddDoctor(app, action);
 
   try {

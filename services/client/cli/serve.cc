@@ -9,6 +9,7 @@
 #include "services/client/cli/session.h"
 #include "services/embed/cluster.h"
 #include "services/rpc/process.h"
+#include "services/rpc/security.h"
 #include "services/status_macros.h"
 
 namespace kvscope::cli {
@@ -33,6 +34,26 @@ absl::Status Serve(embed::ClusterOptions options) {
   return absl::OkStatus();
 }
 
+// The words of the services (rpc/flags.h), as far as one process needs them.
+void AddSecurity(CLI::App& command, rpc::ServerSecurity& security) {
+  security.rate_limit = 500;
+  command.add_flag("--insecure", security.insecure, "allow plaintext beyond loopback");
+  command.add_option("--tls-cert", security.tls.cert, "PEM FILE of the certificate: TLS")
+      ->check(CLI::ExistingFile);
+  command.add_option("--tls-key", security.tls.key, "PEM FILE of its private key")
+      ->check(CLI::ExistingFile);
+  command
+      .add_option("--tls-ca", security.tls.ca,
+                  "PEM FILE of the roots that clients' certificates must descend from; without it "
+                  "clients need none")
+      ->check(CLI::ExistingFile);
+  command
+      .add_option("--token-file", security.token_file,
+                  "FILE of the tokens that are accepted (kvscope token new); without it nobody is "
+                  "asked for one")
+      ->check(CLI::ExistingFile);
+}
+
 }  // namespace
 
 void AddServe(CLI::App& app, Action& action) {
@@ -52,7 +73,7 @@ void AddServe(CLI::App& app, Action& action) {
   command->add_option("--workers", options->workers, "inference workers")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
-  command->add_flag("--insecure", options->insecure, "allow plaintext beyond loopback");
+  AddSecurity(*command, options->security);
   command->add_flag("--reflection", options->reflection, "offer gRPC reflection");
   command->callback([options, &action] { action = [options] { return Serve(*options); }; });
 }

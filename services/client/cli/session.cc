@@ -15,11 +15,34 @@ namespace kvscope::cli {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// How a cluster is reached; what does not change between commands may stand in the environment.
+void AddSecurityOptions(CLI::App& command, rpc::ClientSecurity& security) {
+  command
+      .add_option("--tls-ca", security.tls.ca,
+                  "file of the cluster's root certificates (PEM): connect with TLS")
+      ->envname("KVSCOPE_TLS_CA");
+  command.add_option("--tls-cert", security.tls.cert, "file of the own certificate (PEM)")
+      ->envname("KVSCOPE_TLS_CERT");
+  command.add_option("--tls-key", security.tls.key, "file of its private key (PEM)")
+      ->envname("KVSCOPE_TLS_KEY");
+  command
+      .add_option("--tls-server-name", security.server_name,
+                  "name in the cluster's certificate, if --connect says another one")
+      ->envname("KVSCOPE_TLS_SERVER_NAME");
+  command.add_option("--token-file", security.token_file, "file that holds the token to show")
+      ->envname("KVSCOPE_TOKEN_FILE");
+  command.add_flag("--insecure", security.insecure, "allow plaintext to a host beyond loopback");
+}
+
+}  // namespace
+
 void AddSessionOptions(CLI::App& command, SessionOptions& options) {
   auto* connect =
       command.add_option("--connect", options.connect,
                          "host:port of a cluster's orchestrator; default: the local store");
-  command.add_flag("--insecure", options.insecure, "allow plaintext to a host beyond loopback");
+  AddSecurityOptions(command, options.security);
   command
       .add_option(
           "--store", options.store,
@@ -31,7 +54,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& opt
   auto session = std::unique_ptr<Session>(new Session());
   if (!options.connect.empty()) {
     KVSCOPE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
-                             rpc::Dial(options.connect, options.insecure));
+                             rpc::Dial(options.connect, options.security));
     KVSCOPE_RETURN_IF_ERROR(rpc::WaitForConnected(*channel, options.connect, absl::Seconds(5)));
     session->stub_ = v1::OrchestratorService::NewStub(channel);
     return session;

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "kvscope/v1/orchestrator.grpc.pb.h"
+#include "services/rpc/security.h"
 
 namespace CLI {
 class App;
@@ -23,9 +24,9 @@ namespace kvscope::cli {
 
 // How a command names its orchestrator; added to every command that reads or writes results.
 struct SessionOptions {
-  std::string connect;    // host:port of a cluster; empty: the local store
-  std::string store;      // the local store's file; empty: the default
-  bool insecure = false;  // plaintext to a host beyond loopback
+  std::string connect;           // host:port of a cluster; empty: the local store
+  std::string store;             // the local store's file; empty: the default
+  rpc::ClientSecurity security;  // of `connect`
 };
 void AddSessionOptions(CLI::App& command, SessionOptions& options);
 
