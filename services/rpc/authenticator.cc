@@ -13,6 +13,9 @@
 namespace kvscope::rpc {
 namespace {
 
+constexpr MetricFamily kRefused = {"kvscope_rpc_refused_total",
+                                   "Calls refused before a handler saw them."};
+
 std::string Text(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
@@ -125,12 +128,16 @@ void Authenticator::CallEnds(const grpc::ServerContextBase* context) {
 }
 
 AuthenticatingProcessor::AuthenticatingProcessor(std::shared_ptr<Authenticator> authenticator)
-    : authenticator_(std::move(authenticator)) {}
+    : authenticator_(std::move(authenticator)),
+      unauthenticated_(kRefused, {{"reason", "unauthenticated"}}),
+      denied_(kRefused, {{"reason", "permission_denied"}}) {}
 
 grpc::Status AuthenticatingProcessor::Process(const InputMetadata& metadata, grpc::AuthContext*,
                                               OutputMetadata*, OutputMetadata*) {
-  return ToGrpc(
-      authenticator_->Admit(Value(metadata, ":path"), Value(metadata, kAuthorizationKey)));
+  const absl::Status admitted =
+      authenticator_->Admit(Value(metadata, ":path"), Value(metadata, kAuthorizationKey));
+  if (!admitted.ok()) (absl::IsUnauthenticated(admitted) ? unauthenticated_ : denied_).Add();
+  return ToGrpc(admitted);
 }
 
 }  // namespace kvscope::rpc

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "services/rpc/file_watch.h"
+#include "services/rpc/instruments.h"
 #include "services/rpc/tokens.h"
 
 namespace kvscope::rpc {
@@ -60,6 +61,8 @@ class AuthenticatingProcessor final : public grpc::AuthMetadataProcessor {
 
  private:
   const std::shared_ptr<Authenticator> authenticator_;
+  const Counter unauthenticated_;
+  const Counter denied_;
 };
 
 }  // namespace kvscope::rpc

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/rpc/address.h"
 #include "services/rpc/authenticator.h"
+#include "services/rpc/call_metrics.h"
 #include "services/rpc/caller_interceptor.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/rate_limiter.h"
@@ -60,6 +61,7 @@ void AddKeepalive(grpc::ServerBuilder& builder) {
 void AddInterceptors(grpc::ServerBuilder& builder, std::shared_ptr<Authenticator> authenticator,
                      int rate_limit) {
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
+  factories.push_back(MakeCallMetrics());
   factories.push_back(
       MakeCallerInterceptors(std::move(authenticator),
                              rate_limit > 0 ? std::make_shared<RateLimiter>(rate_limit) : nullptr));
@@ -69,6 +71,7 @@ void AddInterceptors(grpc::ServerBuilder& builder, std::shared_ptr<Authenticator
 // Process-wide switches that gRPC reads when a builder is made.
 void EnablePlugins(bool reflection) {
   TakeOverLibraryLogs();
+  ShowMethodsOfServers();
   grpc::EnableDefaultHealthCheckService(true);
   static std::once_flag once;
   if (reflection) std::call_once(once, grpc::reflection::InitProtoReflectionServerBuilderPlugin);
