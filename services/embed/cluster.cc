@@ -137,6 +137,10 @@ const std::string& Cluster::address() const { return state_->address; }
 
 int Cluster::port() const { return state_->port; }
 
+bool Cluster::AwaitCollected(absl::Duration timeout) {
+  return state_->orchestrator->AwaitCollected(timeout);
+}
+
 void Cluster::Stop(absl::Duration timeout) {
   if (state_->stopped) return;
   state_->stopped = true;

@@ -42,6 +42,9 @@ class Cluster {
   const std::string& address() const;  // what `listen` came to; empty without
   int port() const;
 
+  // As OrchestratorServer::AwaitCollected.
+  bool AwaitCollected(absl::Duration timeout);
+
   // No new work; units that run may end within `timeout`, then they are given back. Everything
   // recorded stays in the store. Further calls do nothing.
   void Stop(absl::Duration timeout);

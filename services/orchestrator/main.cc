@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "services/orchestrator/service/backup_command.h"
 #include "services/orchestrator/service/orchestrator_server.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/flags.h"
@@ -17,12 +18,16 @@ int main(int argc, char** argv) {
   rpc::ServiceFlags flags;
   flags.listen = "127.0.0.1:7400";
   std::string store, models_dir, metrics;
+  orchestrator::Quotas quotas = {
+      .open_sweeps = 100, .open_cells = 1'000'000, .dataset_bytes = int64_t{10} << 30};
   double lease_seconds = 60, heartbeat_seconds = 10;
+  int max_attempts = 3;
   rpc::AddServiceFlags(app, flags);
   app.add_option("--store", store, "FILE of SQLite that holds everything; made if it is missing")
       ->required();
   app.add_option("--models-dir", models_dir,
-                 "DIR that the workers look models up in; it must exist if it is given")
+                 "DIR with one folder a model: the catalogue that sweeps choose from; the workers' "
+                 "must hold the same. Without it any name is taken, and the workers decide")
       ->check(CLI::ExistingDirectory);
   app.add_option(
       "--metrics", metrics,
@@ -36,6 +41,24 @@ int main(int argc, char** argv) {
                  "seconds between a worker's signs of life; under half of --lease")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
+  app.add_option("--max-attempts", max_attempts,
+                 "times that a unit may fail, or its worker be lost, before it is set aside")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--quota-sweeps", quotas.open_sweeps,
+                 "sweeps that a user may have open at a time; 0: any number. Without --token-file "
+                 "all callers are one user")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--quota-cells", quotas.open_cells,
+                 "cells that a user's open sweeps may have together; 0: any number")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--quota-bytes", quotas.dataset_bytes,
+                 "bytes of data sets that a user may have stored; 0: any number")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  orchestrator::AddBackup(app, store);
   app.footer("Example: kvscope-orchestrator --listen 127.0.0.1:7400 --store kvscope.db");
   if (const int code = rpc::ParseFlags(app, argc, argv); code >= 0) return code;
 
@@ -49,7 +72,10 @@ int main(int argc, char** argv) {
   auto orchestrator = orchestrator::OrchestratorServer::Open(
       {.store = store,
        .schedule = {.lease_duration = absl::Seconds(lease_seconds),
-                    .heartbeat_interval = absl::Seconds(heartbeat_seconds)},
+                    .heartbeat_interval = absl::Seconds(heartbeat_seconds),
+                    .max_attempts = max_attempts},
+       .quotas = quotas,
+       .models_dir = models_dir,
        .metrics = metrics_channel});
   if (!orchestrator.ok()) return rpc::Fail(orchestrator.status());
   const std::vector<grpc::Service*> services = (*orchestrator)->services();

@@ -3,12 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "tests/cluster/client.h"
 #include "tests/cluster/deployment.h"
 
@@ -66,6 +69,16 @@ class CaptureTest : public testing::TestWithParam<Kind> {
     return reader->Finish();
   }
 
+  int64_t StoredUnits() const {
+    return std::distance(std::filesystem::directory_iterator(deployment_->hidden_states()), {});
+  }
+  // Waits for it: what a deleted sweep leaves behind goes in the background.
+  bool NothingStored() const {
+    const absl::Time end = absl::Now() + absl::Minutes(1);
+    while (StoredUnits() > 0 && absl::Now() < end) absl::SleepFor(absl::Milliseconds(50));
+    return StoredUnits() == 0;
+  }
+
   std::unique_ptr<Deployment> deployment_;
   Client client_;
 };
@@ -120,6 +133,24 @@ TEST_P(CaptureTest, ProbesAreFittedForEveryCellAndLayer) {
   for (const v1::ProbeRow& row : some) EXPECT_EQ(row.compression_ratio(), 0.3);
   request.add_compression_ratios(0.4);
   EXPECT_EQ(Probes(request, some).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_P(CaptureTest, HiddenStatesGoWithTheLastSweepThatUsesThem) {
+  const v1::Sweep first = Run("r1", CapturingSweep());
+  const v1::Sweep second = Run("r2", CapturingSweep());
+  EXPECT_EQ(second.progress().units_reused(), second.progress().units_total());
+  const int64_t units = StoredUnits();
+  EXPECT_EQ(units, first.progress().units_total());
+  client_.Delete(first.id());
+  absl::SleepFor(absl::Seconds(2));  // the collector looks once a second
+  EXPECT_EQ(StoredUnits(), units);
+  client_.Delete(second.id());
+  EXPECT_TRUE(NothingStored()) << StoredUnits() << " of " << units << " are still there";
+
+  const v1::Sweep again = Run("r3", CapturingSweep());
+  EXPECT_EQ(again.progress().units_reused(), 0);
+  absl::SleepFor(absl::Seconds(2));
+  EXPECT_EQ(StoredUnits(), units);  // what was deleted once and planned anew stays
 }
 
 TEST_P(CaptureTest, WithoutHiddenStatesThereAreNoProbes) {

@@ -145,6 +145,14 @@ v1::Sweep Client::Resume(const std::string& sweep) {
   return found;
 }
 
+void Client::Delete(const std::string& sweep) {
+  v1::DeleteSweepRequest request;
+  request.set_sweep(sweep);
+  request.set_request_id("delete-" + sweep);
+  v1::DeleteSweepResponse response;
+  Call([&](auto* context) { return stub()->DeleteSweep(context, request, &response); });
+}
+
 int Client::SweepCount() {
   v1::ListSweepsResponse response;
   Call([&](auto* context) {

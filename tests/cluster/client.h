@@ -26,6 +26,7 @@ class Client {
   v1::Sweep Get(const std::string& sweep);
   v1::Sweep Cancel(const std::string& sweep);
   v1::Sweep Resume(const std::string& sweep);
+  void Delete(const std::string& sweep);
   int SweepCount();
   // Until `condition` holds or two minutes have passed; the last that was seen.
   v1::Sweep WaitFor(const std::string& sweep,

@@ -48,6 +48,7 @@ class Embedded final : public Deployment {
   }
 
   std::shared_ptr<grpc::Channel> channel() override { return cluster_->channel(); }
+  std::string hidden_states() const override { return options_.features; }
   void AddWorker() override {
     ++workers_;
     cluster_->AddWorker();
@@ -55,6 +56,7 @@ class Embedded final : public Deployment {
   void KillWorker(int index) override { cluster_->KillWorker(index); }
   void StallWorker(int) override { FAIL() << "a thread cannot be stopped from outside"; }
   void WakeWorker(int) override { FAIL() << "see StallWorker"; }
+  void RestartMetrics() override { FAIL() << "see StallWorker"; }
   void RestartOrchestrator(bool gracefully) override {
     if (gracefully) {
       cluster_->Stop(absl::Seconds(1));
@@ -83,13 +85,7 @@ class Processes final : public Deployment {
  public:
   explicit Processes(const DeploymentOptions& options)
       : folder_(MakeFolder()), models_dir_(MakeModelsDir(folder_)), options_(options) {
-    const std::string port_file = folder_ + "/metrics.port";
-    metrics_ = std::make_unique<Process>(
-        "kvscope-metrics",
-        std::vector<std::string>{"--listen", "127.0.0.1:0", "--port-file", port_file, "--store",
-                                 folder_ + "/hidden-states"},
-        folder_ + "/metrics.log");
-    metrics_address_ = absl::StrCat("127.0.0.1:", WaitForPort(port_file, *metrics_));
+    StartMetrics("127.0.0.1:0");
     StartOrchestrator("127.0.0.1:0");
     for (int i = 0; i < options.workers; ++i) AddWorker();
   }
@@ -106,6 +102,7 @@ class Processes final : public Deployment {
   }
 
   std::shared_ptr<grpc::Channel> channel() override { return channel_; }
+  std::string hidden_states() const override { return folder_ + "/hidden-states"; }
 
   void AddWorker() override {
     workers_.push_back(std::make_unique<Process>(
@@ -119,6 +116,11 @@ class Processes final : public Deployment {
   void StallWorker(int index) override { workers_.at(static_cast<size_t>(index))->Stop(); }
   void WakeWorker(int index) override { workers_.at(static_cast<size_t>(index))->Continue(); }
 
+  void RestartMetrics() override {
+    metrics_->Kill();
+    StartMetrics(metrics_address_);
+  }
+
   void RestartOrchestrator(bool gracefully) override {
     channel_.reset();
     if (gracefully) {
@@ -130,6 +132,17 @@ class Processes final : public Deployment {
   }
 
  private:
+  void StartMetrics(const std::string& listen) {
+    const std::string port_file = folder_ + "/metrics.port";
+    std::filesystem::remove(port_file);
+    metrics_ = std::make_unique<Process>(
+        "kvscope-metrics",
+        std::vector<std::string>{"--listen", listen, "--port-file", port_file, "--store",
+                                 folder_ + "/hidden-states"},
+        folder_ + "/metrics.log");
+    metrics_address_ = absl::StrCat("127.0.0.1:", WaitForPort(port_file, *metrics_));
+  }
+
   void StartOrchestrator(const std::string& listen) {
     const std::string port_file = folder_ + "/orchestrator.port";
     std::filesystem::remove(port_file);
@@ -138,7 +151,8 @@ class Processes final : public Deployment {
         std::vector<std::string>{
             "--listen", listen, "--port-file", port_file, "--store", folder_ + "/store.db",
             "--models-dir", models_dir_, "--metrics", metrics_address_, "--drain-timeout", "2",
-            "--lease", Seconds(options_.lease), "--heartbeat", Seconds(options_.heartbeat)},
+            "--lease", Seconds(options_.lease), "--heartbeat", Seconds(options_.heartbeat),
+            "--max-attempts", absl::StrCat(options_.max_attempts)},
         folder_ + "/orchestrator.log");
     address_ = absl::StrCat("127.0.0.1:", WaitForPort(port_file, *orchestrator_));
     const auto dialled = rpc::Dial(address_, false);

@@ -16,11 +16,14 @@ class Deployment {
   virtual ~Deployment() = default;
 
   virtual std::shared_ptr<grpc::Channel> channel() = 0;  // to the orchestrator that runs now
+  virtual std::string hidden_states() const = 0;         // the metrics service's folder
   virtual void AddWorker() = 0;
   virtual void KillWorker(int index) = 0;  // without warning; counted in the order of AddWorker
   // Processes only: the worker stands still, though its connection is open, until it is woken.
   virtual void StallWorker(int index) = 0;
   virtual void WakeWorker(int index) = 0;
+  // Processes only: without warning, and started again at the same address.
+  virtual void RestartMetrics() = 0;
   // Ends the orchestrator (embedded: the whole cluster), without warning or as SIGTERM does, and
   // starts another over the same store. Workers that were there come back.
   virtual void RestartOrchestrator(bool gracefully) = 0;
@@ -32,6 +35,7 @@ struct DeploymentOptions {
   int workers = 1;
   absl::Duration lease = absl::Seconds(30);
   absl::Duration heartbeat = absl::Milliseconds(200);
+  int max_attempts = 3;  // processes only
 };
 
 // Everything it makes on disk lies in a folder of its own, which goes with it. Its models are

@@ -5,8 +5,8 @@ usage: check_tree.py ROOT
 
 Rules: includes follow the dependency diagram (ARCHITECTURE.md); Protobuf and gRPC headers stay in
 service/, rpc/, embed/ and client/; no banned names; no line over 100 columns; every source file is
-built by its folder's CMakeLists.txt; every extension (a .cc without .h in scorers/, budgets/,
-models/) is in its registry and in a test.
+built by its folder's CMakeLists.txt; calls have deadlines; every extension (a .cc without .h in
+scorers/, budgets/, models/) is in its registry and in a test.
 """
 
 import os
@@ -141,6 +141,12 @@ RPC_FOLDERS = re.compile(
 )
 RPC_HEADER = re.compile(r'#include\s+[<"](grpc|grpcpp|google/protobuf|kvscope/v1)/')
 INCLUDE = re.compile(r'^\s*#include\s+"(services/[^"]+)"', re.M)
+CLIENT_CONTEXT = re.compile(r"\bgrpc::ClientContext (context|\w+_);|<grpc::ClientContext>")
+# Streams that last as long as what they follow.
+NO_DEADLINE = {
+    "services/client/cli/watch.cc",
+    "services/inference/service/worker_session.h",
+}
 EXTENSIONS = ["inference/scorers", "inference/budgets", "inference/models"]
 NOT_EXTENSIONS = {"registry.cc", "decoder.cc", "model.cc"}
 
@@ -199,6 +205,18 @@ def check_includes(path, text):
         yield f"{path}: includes a Protobuf or gRPC header outside the services' edges"
 
 
+def check_deadlines(root, path, text):
+    """A call without a deadline may wait for ever; rpc/call_policy.h has contexts that have one."""
+    if path.parts[0] != "services" or "rpc" in path.parts or str(path) in NO_DEADLINE:
+        return
+    source = root / path.with_suffix(".cc")
+    if "set_deadline(" in text + (source.read_text() if source.exists() else ""):
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if CLIENT_CONTEXT.search(line):
+            yield f"{path}:{number}: a ClientContext without a deadline: see rpc/call_policy.h"
+
+
 def check_built(root, path):
     if path.suffix != ".cc":
         return
@@ -252,9 +270,11 @@ def check(root):
             continue
         text = (root / path).read_text(errors="replace")
         yield from check_names(path)
-        yield from check_columns(path, text)
+        if not path.name.endswith("_pb2.py"):  # protoc's
+            yield from check_columns(path, text)
         if path.suffix in (".cc", ".h"):
             yield from check_includes(path, text)
+            yield from check_deadlines(root, path, text)
             yield from check_built(root, path)
     yield from check_extensions(root, paths)
 

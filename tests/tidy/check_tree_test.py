@@ -60,6 +60,14 @@ class Planted(unittest.TestCase):
             {"services/inference/flow/row.cc": "#include <grpcpp/grpcpp.h>\n"}, "Protobuf or gRPC"
         )
 
+    def test_call_without_a_deadline(self):
+        self.expect(
+            {
+                "services/inference/flow/row.cc": "void f() {\n  grpc::ClientContext context;\n}\n"
+            },
+            "row.cc:2: a ClientContext without a deadline",
+        )
+
     def test_banned_name(self):
         self.expect({"services/inference/flow/util.h": ""}, "banned name")
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "kvscope/v1/metrics.pb.h"
+#include "services/client/cli/terminal.h"
 
 namespace kvscope::cli {
 
@@ -37,16 +39,29 @@ void AnswerColumns::Add(const CellAnswers& cell, double cell_ratio, int32_t firs
   }
 }
 
-void ForEachInParallel(size_t count, const std::function<void(size_t)>& work) {
+void ForEachInParallel(size_t count, const std::string& what,
+                       const std::function<void(size_t)>& work) {
   const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
-  std::atomic<size_t> next = 0;
-  const auto run = [&] {
-    for (size_t i = next++; i < count; i = next++) work(i);
+  std::atomic<size_t> next = 0, done = 0;
+  const auto run = [&](const std::function<void()>& after_each) {
+    for (size_t i = next++; i < count; i = next++) {
+      work(i);
+      ++done;
+      after_each();
+    }
   };
   std::vector<std::thread> threads;
-  for (size_t t = 1; t < std::min(cores, count); ++t) threads.emplace_back(run);
-  run();
+  for (size_t t = 1; t < std::min(cores, count); ++t) threads.emplace_back(run, [] {});
+  std::optional<ProgressBar> bar;
+  const auto start = std::chrono::steady_clock::now();
+  const auto draw = [&] {  // on this thread alone
+    if (!bar && std::chrono::steady_clock::now() - start < std::chrono::seconds(1)) return;
+    if (!bar) bar.emplace("statistics", what);
+    bar->Update(static_cast<int64_t>(done), static_cast<int64_t>(count), "");
+  };
+  run(draw);
   for (std::thread& thread : threads) thread.join();
+  if (bar) draw();
 }
 
 std::optional<std::pair<double, double>> IntervalOf(const metrics::Estimate& estimate) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -34,8 +35,10 @@ struct AnswerColumns {
   metrics::Passages passages() const { return {.of_answer = passage, .count = passage_count}; }
 };
 
-// Calls `work` with 0 .. count - 1, on all cores.
-void ForEachInParallel(size_t count, const std::function<void(size_t)>& work);
+// Calls `work` with 0 .. count - 1, on all cores. Shows a bar if it takes more than a second;
+// `what` is counted there, such as "intervals".
+void ForEachInParallel(size_t count, const std::string& what,
+                       const std::function<void(size_t)>& work);
 
 // The interval where it has both ends.
 std::optional<std::pair<double, double>> IntervalOf(const metrics::Estimate& estimate);

@@ -13,6 +13,7 @@
 #include "services/client/cli/model_labels.h"
 #include "services/client/cli/results_row.h"
 #include "services/client/cli/terminal.h"
+#include "services/rpc/call_policy.h"
 #include "services/rpc/grpc_status.h"
 #include "services/status_macros.h"
 
@@ -208,7 +209,7 @@ absl::Status Written(std::ostream& out) {
 
 absl::StatusOr<ModelLabels> ReadLabels(v1::OrchestratorService::Stub& stub,
                                        const std::string& sweep) {
-  grpc::ClientContext context;
+  rpc::UnaryContext context;
   v1::GetSweepRequest request;
   request.set_sweep(sweep);
   v1::Sweep found;
@@ -261,7 +262,7 @@ absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string
     KVSCOPE_ASSIGN_OR_RETURN(const ModelLabels models, ReadLabels(stub, sweep));
     table.emplace(models);
   }
-  grpc::ClientContext context;
+  rpc::StreamContext context;
   v1::StreamAnswersRequest request;
   request.set_sweep(sweep);
   auto reader = stub.StreamAnswers(&context, request);

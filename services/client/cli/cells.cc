@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/model_labels.h"
 #include "services/client/cli/terminal.h"
+#include "services/rpc/call_policy.h"
 #include "services/rpc/grpc_status.h"
 
 namespace kvscope::cli {
@@ -69,7 +70,7 @@ absl::Status ForEachCell(v1::OrchestratorService::Stub& stub, const std::string&
   request.set_page_size(1000);
   for (const std::string& tag : tags) request.add_group_by(tag);
   do {
-    grpc::ClientContext context;
+    rpc::UnaryContext context;
     v1::ListCellsResponse response;
     const grpc::Status status = stub.ListCells(&context, request, &response);
     if (!status.ok()) return rpc::FromGrpc(status);

@@ -8,12 +8,16 @@
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/command.h"
 #include "services/client/cli/models.h"
+#include "services/client/cli/session.h"
 #include "services/client/cli/terminal.h"
 #include "services/inference/engine/engine.h"
 #include "services/inference/presses/press.h"
 #include "services/metrics/registry.h"
 #include "services/orchestrator/datasets/generator.h"
 #include "services/orchestrator/datasets/suite_rules.h"
+#include "services/rpc/call_policy.h"
+#include "services/rpc/grpc_status.h"
+#include "services/status_macros.h"
 
 namespace kvscope::cli {
 namespace {
@@ -122,6 +126,30 @@ absl::Status Models(const std::string& directory, bool as_json) {
   return absl::OkStatus();
 }
 
+absl::Status ClusterModels(const SessionOptions& options, bool as_json) {
+  KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options, 0));
+  rpc::UnaryContext context;
+  v1::ListModelsResponse response;
+  const grpc::Status status = session->stub().ListModels(&context, {}, &response);
+  if (!status.ok()) return rpc::FromGrpc(status);
+  Json list = Json::array();
+  Table table({"model", "type", "weights"}, 2);
+  for (const v1::CatalogModel& model : response.models()) {
+    list.push_back({{"name", model.name()},
+                    {"model_type", model.model_type()},
+                    {"weights_bytes", model.weights_bytes()}});
+    table.AddRow(
+        {model.name(), model.model_type(), Bytes(static_cast<double>(model.weights_bytes()))});
+  }
+  if (as_json) {
+    std::cout << list.dump(2) << '\n';
+    return absl::OkStatus();
+  }
+  table.Print(std::cout);
+  if (list.empty()) std::cerr << "the cluster has no models\n";
+  return absl::OkStatus();
+}
+
 // "6", or "5 to 6" where a suite allows several.
 std::string RangeText(const orchestrator::Range& range) {
   if (range.low == range.high) return Thousands(range.low);
@@ -178,6 +206,7 @@ void AddLists(CLI::App& app, Action& action) {
   struct Options {
     bool json = false;
     std::string models_dir;
+    SessionOptions session;
   };
   auto options = std::make_shared<Options>();
   const auto add = [&](const char* name, const char* help, std::function<absl::Status()> list) {
@@ -192,10 +221,14 @@ void AddLists(CLI::App& app, Action& action) {
   add("metrics", "What is measured, and when it is undefined",
       [options] { return Metrics(options->json); });
   add("datasets", "Data sets that can be generated", [options] { return Datasets(options->json); });
-  add("models", "Model directories that are at hand",
-      [options] { return Models(options->models_dir, options->json); })
-      ->add_option("--models-dir", options->models_dir,
-                   "where to look; default: the bundled models and ./models");
+  CLI::App* models =
+      add("models", "Model directories that are at hand, or a cluster's models", [options] {
+        return options->session.connect.empty() ? Models(options->models_dir, options->json)
+                                                : ClusterModels(options->session, options->json);
+      });
+  models->add_option("--models-dir", options->models_dir,
+                     "where to look; default: the bundled models and ./models");
+  AddSessionOptions(*models, options->session);
 }
 
 }  // namespace kvscope::cli

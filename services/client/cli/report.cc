@@ -22,6 +22,7 @@
 #include "services/orchestrator/report/findings.h"
 #include "services/orchestrator/report/headlines.h"
 #include "services/orchestrator/report/report.h"
+#include "services/rpc/call_policy.h"
 #include "services/rpc/grpc_status.h"
 #include "services/status_macros.h"
 
@@ -154,7 +155,7 @@ absl::Status WriteFigures(const ReportInput& input, const std::string& folder) {
 absl::Status Report(Options options) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::string id, ResolveSweep(options.sweep, options.session));
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, 0));
-  grpc::ClientContext context;
+  rpc::UnaryContext context;
   v1::GetSweepRequest request;
   request.set_sweep(id);
   v1::Sweep sweep;
@@ -193,7 +194,7 @@ absl::StatusOr<orchestrator::ReportInput> ReadReport(v1::OrchestratorService::St
   const ModelLabels models(ModelsOf(sweep));
   for (const v1::Cell& cell : cells) AddCell(cell, models, input);
   KVSCOPE_RETURN_IF_ERROR(ReadTagRows(stub, sweep, input));
-  grpc::ClientContext context;
+  rpc::StreamContext context;
   v1::StreamHeatmapsRequest request;
   request.set_sweep(sweep.id());
   auto reader = stub.StreamHeatmaps(&context, request);

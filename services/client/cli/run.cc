@@ -31,6 +31,7 @@ struct Options {
   std::vector<std::string> models;  // instead of the file's
   std::string out;
   int workers = 0;  // 0: see AutoWorkers
+  int priority = 0;
   bool json = false;
 };
 
@@ -141,8 +142,8 @@ absl::Status Run(Options options) {
   if (options.workers == 0) options.workers = AutoWorkers(names.models);
 
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, options.workers));
-  KVSCOPE_ASSIGN_OR_RETURN(v1::Sweep submitted,
-                           Submit(session->stub(), sweep, options.sweep_file, names));
+  KVSCOPE_ASSIGN_OR_RETURN(v1::Sweep submitted, Submit(session->stub(), sweep, options.sweep_file,
+                                                       names, options.priority));
   KVSCOPE_RETURN_IF_ERROR(WriteSweepFile(directory, options, submitted));
   const absl::StatusOr<v1::Sweep> ended = WatchUntilEnd(*session, submitted.id(), sweep.name);
   if (absl::IsCancelled(ended.status())) return Interrupted(*session, options, submitted);
@@ -183,6 +184,11 @@ void AddRun(CLI::App& app, Action& action) {
           "--workers", options->workers,
           "workers in this process (not with --connect); 0: one, or one a core for a small model")
       ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  command
+      ->add_option("--priority", options->priority,
+                   "of the sweep on a cluster, -100 to 100: higher goes first; above 0 for admins")
+      ->check(CLI::Range(-100, 100))
       ->capture_default_str();
   command->add_flag("--json", options->json, "print the cells as JSON lines instead of the table");
   command->callback([options, &action] { action = [options] { return Run(*options); }; });

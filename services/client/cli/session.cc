@@ -81,6 +81,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& opt
   return session;
 }
 
+void Session::AwaitCollected() {
+  if (cluster_ != nullptr) cluster_->AwaitCollected(absl::Minutes(5));
+}
+
 void Session::Stop() {
   if (cluster_ != nullptr) cluster_->Stop(absl::Seconds(10));
 }

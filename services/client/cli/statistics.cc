@@ -14,6 +14,7 @@
 #include "services/metrics/estimate/bootstrap_ratio.h"
 #include "services/metrics/estimate/depth_profile.h"
 #include "services/orchestrator/report/queries.h"
+#include "services/rpc/call_policy.h"
 #include "services/rpc/grpc_status.h"
 #include "services/status_macros.h"
 
@@ -121,7 +122,7 @@ absl::Status ReadProbes(v1::OrchestratorService::Stub& stub, const v1::Sweep& sw
   v1::StreamProbesRequest request;
   request.set_sweep(sweep.id());
   request.mutable_compression_ratios()->Assign(shown.begin(), shown.end());
-  grpc::ClientContext context;
+  rpc::StreamContext context;
   const auto reader = stub.StreamProbes(&context, request);
   const ModelLabels models(ModelsOf(sweep));
   const int64_t total = ProbeCount(sweep, request.compression_ratios_size());
@@ -142,8 +143,9 @@ absl::Status ReadProbes(v1::OrchestratorService::Stub& stub, const v1::Sweep& sw
 }  // namespace
 
 void AddIntervals(const SweepAnswers& answers, ReportInput& input) {
-  ForEachInParallel(input.rows.size(), [&](size_t i) { AddRowIntervals(answers, input.rows[i]); });
-  ForEachInParallel(input.tag_rows.size(),
+  ForEachInParallel(input.rows.size(), "cells",
+                    [&](size_t i) { AddRowIntervals(answers, input.rows[i]); });
+  ForEachInParallel(input.tag_rows.size(), "cells by tag",
                     [&](size_t i) { AddTagInterval(answers, input.tag_rows[i]); });
   input.statistics.interval_method =
       "95 % intervals by bootstrap over passages: answers about one passage count as one cluster";

@@ -91,7 +91,7 @@ void AddComparisons(const SweepAnswers& answers, ReportStatistics& statistics) {
   std::vector<std::string> notes(pairs.size());
   metrics::ComparisonOptions options;
   options.family_size = static_cast<int>(pairs.size());
-  ForEachInParallel(pairs.size(), [&](size_t i) {
+  ForEachInParallel(pairs.size(), "comparisons", [&](size_t i) {
     const Arms arms = ArmsOf(answers, first, passages, pairs[i]);
     const auto comparison = metrics::ComparePaired(
         {.of_answer = arms.passage, .count = arms.passages}, arms.a, arms.b, options);

@@ -113,7 +113,7 @@ orchestrator::ReportCorrelation Correlate(const std::string& name, const Scope& 
 
 void AddCurves(const SweepAnswers& answers, ReportStatistics& statistics) {
   std::vector<CurveOf> curves = CurvesOf(answers);
-  ForEachInParallel(curves.size(), [&](size_t i) {
+  ForEachInParallel(curves.size(), "curves", [&](size_t i) {
     MeasureSusceptibilityOf(curves[i]);
     FindCliffOf(curves[i]);
   });
@@ -141,7 +141,7 @@ void AddCurves(const SweepAnswers& answers, ReportStatistics& statistics) {
     }
   }
   statistics.correlations.resize(scopes.size());
-  ForEachInParallel(scopes.size(), [&](size_t i) {
+  ForEachInParallel(scopes.size(), "correlations", [&](size_t i) {
     statistics.correlations[i] = Correlate(scopes[i].first, scopes[i].second);
   });
 }

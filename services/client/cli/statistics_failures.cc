@@ -1,7 +1,9 @@
 // Why answers fail, and whether the query token still reaches the answer.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,7 @@ namespace {
 
 using metrics::Failed;
 using orchestrator::ReportDecompositionRow;
+using orchestrator::ReportRigidityRow;
 using orchestrator::ReportRouteRow;
 using orchestrator::ReportStatistics;
 
@@ -58,6 +61,65 @@ ReportDecompositionRow DecomposeCell(const SweepAnswers& answers, const CellKey&
   return row;
 }
 
+// The failures of one press on one data set in one regime, at all ratios but 0.
+struct FailuresOf {
+  std::string dataset, regime, press;
+  AnswerColumns columns;
+  std::vector<ReportRigidityRow> rows;
+};
+
+std::vector<FailuresOf> FailuresOfPresses(const SweepAnswers& answers) {
+  std::vector<FailuresOf> presses;
+  for (const auto& [key, cell] : answers.cells) {  // by data set, regime, press, then ratio
+    const auto& [dataset, regime, press, ratio] = key;
+    if (ratio == 0) continue;
+    if (presses.empty() || std::tie(presses.back().dataset, presses.back().regime,
+                                    presses.back().press) != std::tie(dataset, regime, press)) {
+      presses.push_back({dataset, regime, press, {}, {}});
+      presses.back().columns.passage_count = answers.parts.at(dataset).passages;
+    }
+    presses.back().columns.Add(cell, ratio);
+  }
+  return presses;
+}
+
+// Which third of the failures a part is; where values tie there are fewer parts.
+std::string PartName(size_t part, size_t parts) {
+  if (parts == 1) return "all alike";
+  if (part == 0) return "low";
+  return part + 1 == parts ? "high" : "middle";
+}
+
+void PartByConsensus(FailuresOf& press) {
+  const AnswerColumns& columns = press.columns;
+  const auto found = metrics::Decompose({.passages = columns.passages(),
+                                         .failed = columns.failed,
+                                         .ger = columns.ger,
+                                         .consensus = columns.consensus,
+                                         .failed_uncompressed = {}});
+  ReportRigidityRow row = {.dataset = press.dataset, .regime = press.regime, .press = press.press};
+  if (!found.ok()) {
+    row.note = std::string(found.status().message());
+    press.rows.push_back(row);
+    return;
+  }
+  const metrics::RigidityByConsensus& by_consensus = found->by_consensus;
+  row.slope = by_consensus.slope.value;
+  row.slope_interval = IntervalOf(by_consensus.slope);
+  row.note = by_consensus.slope.note;
+  for (size_t i = 0; i < by_consensus.terciles.size(); ++i) {
+    const auto& tercile = by_consensus.terciles[i];
+    row.part = PartName(i, by_consensus.terciles.size());
+    row.consensus_low = tercile.low;
+    row.consensus_high = tercile.high;
+    row.failures = tercile.failures;
+    row.rigidity_share = tercile.rigidity_share.value;
+    row.interval = IntervalOf(tercile.rigidity_share);
+    press.rows.push_back(row);
+  }
+  if (by_consensus.terciles.empty()) press.rows.push_back(row);
+}
+
 std::optional<double> MedianOf(std::vector<double> values) {
   if (values.empty()) return std::nullopt;
   return orchestrator::Median(std::move(values));
@@ -99,9 +161,14 @@ void AddFailures(const SweepAnswers& answers, ReportStatistics& statistics) {
     if (!cell.routes.empty()) statistics.routes.push_back(RoutesOf(key, cell));
   }
   statistics.decomposition.resize(cells.size());
-  ForEachInParallel(cells.size(), [&](size_t i) {
+  ForEachInParallel(cells.size(), "failures", [&](size_t i) {
     statistics.decomposition[i] = DecomposeCell(answers, *cells[i].first, *cells[i].second);
   });
+  std::vector<FailuresOf> presses = FailuresOfPresses(answers);
+  ForEachInParallel(presses.size(), "presses", [&](size_t i) { PartByConsensus(presses[i]); });
+  for (FailuresOf& press : presses) {
+    std::move(press.rows.begin(), press.rows.end(), std::back_inserter(statistics.rigidity));
+  }
 }
 
 }  // namespace kvscope::cli

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/model_labels.h"
 #include "services/orchestrator/datasets/source.h"
+#include "services/rpc/call_policy.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/grpc_status.h"
 #include "services/status_macros.h"
@@ -77,7 +78,7 @@ class Upload {
     return written;
   }
 
-  grpc::ClientContext context_;
+  rpc::StreamContext context_;
   v1::Dataset dataset_;
   std::unique_ptr<grpc::ClientWriter<v1::UploadDatasetRequest>> writer_;
   v1::UploadDatasetRequest request_;
@@ -181,22 +182,23 @@ std::string RequestId(const v1::SweepSpec& spec) {
 
 absl::StatusOr<v1::Sweep> Submit(v1::OrchestratorService::Stub& stub,
                                  const orchestrator::Sweep& sweep, const std::string& sweep_path,
-                                 const ModelNames& names) {
+                                 const ModelNames& names, int priority) {
   v1::CreateSweepRequest request;
+  request.set_priority(priority);
   *request.mutable_spec() = SpecProto(sweep, names);
   KVSCOPE_RETURN_IF_ERROR(UploadDatasets(stub, sweep, fs::path(sweep_path).parent_path().string(),
                                          *request.mutable_spec()));
   request.set_request_id(RequestId(request.spec()));
   v1::Sweep created;
   {
-    grpc::ClientContext context;
+    rpc::UnaryContext context;
     const grpc::Status status = stub.CreateSweep(&context, request, &created);
     if (!status.ok()) return rpc::FromGrpc(status);
   }
   if (created.state() != v1::Sweep::FAILED && created.state() != v1::Sweep::CANCELLED) {
     return created;
   }
-  grpc::ClientContext context;
+  rpc::UnaryContext context;
   v1::ResumeSweepRequest resume;
   resume.set_sweep(created.id());
   const grpc::Status status = stub.ResumeSweep(&context, resume, &created);

@@ -43,6 +43,6 @@ absl::StatusOr<ModelNames> ClusterNames(const orchestrator::Sweep& sweep,
 // computes, so that the same file submitted again is the same sweep, and goes on where it stopped.
 absl::StatusOr<v1::Sweep> Submit(v1::OrchestratorService::Stub& stub,
                                  const orchestrator::Sweep& sweep, const std::string& sweep_path,
-                                 const ModelNames& names);
+                                 const ModelNames& names, int priority = 0);
 
 }  // namespace kvscope::cli

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/cells.h"
 #include "services/client/cli/model_labels.h"
+#include "services/rpc/call_policy.h"
 #include "services/rpc/grpc_status.h"
 
 namespace kvscope::cli {
@@ -108,7 +109,7 @@ class Collector {
 
 absl::StatusOr<SweepAnswers> ReadSweepAnswers(v1::OrchestratorService::Stub& stub,
                                               const v1::Sweep& sweep) {
-  grpc::ClientContext context;
+  rpc::StreamContext context;
   v1::StreamAnswersRequest request;
   request.set_sweep(sweep.id());
   auto reader = stub.StreamAnswers(&context, request);

@@ -13,6 +13,7 @@
 #include "services/client/cli/session.h"
 #include "services/client/cli/terminal.h"
 #include "services/client/cli/watch.h"
+#include "services/rpc/call_policy.h"
 #include "services/rpc/grpc_status.h"
 #include "services/status_macros.h"
 
@@ -49,9 +50,9 @@ std::string ProgressText(const v1::Progress& progress) {
 absl::Status List(const Options& options) {
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, 0));
   v1::ListSweepsRequest request;
-  Table table({"id", "name", "state", "model", "created", "progress"}, 5);
+  Table table({"id", "name", "state", "owner", "model", "created", "progress"}, 6);
   do {
-    grpc::ClientContext context;
+    rpc::UnaryContext context;
     v1::ListSweepsResponse response;
     const grpc::Status status = session->stub().ListSweeps(&context, request, &response);
     if (!status.ok()) return rpc::FromGrpc(status);
@@ -64,6 +65,7 @@ absl::Status List(const Options& options) {
       char when[32];
       std::strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", std::localtime(&created));
       table.AddRow({sweep.id(), sweep.spec().name(), StateText(sweep.state()),
+                    sweep.owner().empty() ? "-" : sweep.owner(),
                     absl::StrJoin(ModelsOf(sweep), ", "), when, ProgressText(sweep.progress())});
     }
     request.set_page_token(response.next_page_token());
@@ -85,6 +87,8 @@ void PrintSweep(const v1::Sweep& sweep) {
   table.AddRow({"name", spec.name()});
   table.AddRow({"state", StateText(sweep.state())});
   if (!sweep.error().empty()) table.AddRow({"error", sweep.error()});
+  if (!sweep.owner().empty()) table.AddRow({"owner", sweep.owner()});
+  if (sweep.priority() != 0) table.AddRow({"priority", absl::StrCat(sweep.priority())});
   table.AddRow({"progress", ProgressText(sweep.progress())});
   table.AddRow({"answers", absl::StrCat(Thousands(sweep.progress().streams_done()), " of ",
                                         Thousands(sweep.progress().streams_total()))});
@@ -119,7 +123,7 @@ absl::Status CallAndShow(const Options& given,
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, 0));
   Request request;
   request.set_sweep(id);
-  grpc::ClientContext context;
+  rpc::UnaryContext context;
   v1::Sweep sweep;
   const grpc::Status status = (session->stub().*call)(&context, request, &sweep);
   if (!status.ok()) return rpc::FromGrpc(status);
@@ -141,10 +145,11 @@ absl::Status Delete(Options options) {
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, 0));
   v1::DeleteSweepRequest request;
   request.set_sweep(id);
-  grpc::ClientContext context;
+  rpc::UnaryContext context;
   v1::DeleteSweepResponse response;
   const grpc::Status status = session->stub().DeleteSweep(&context, request, &response);
   if (!status.ok()) return rpc::FromGrpc(status);
+  session->AwaitCollected();
   std::cerr << "deleted sweep " << id << '\n';
   return absl::OkStatus();
 }

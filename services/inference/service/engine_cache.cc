@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
@@ -17,8 +18,10 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxOpen = 2;
 
+// A NUL would end the path for the system, but not for us: "..\0" is no "..", yet means it.
 bool LeavesFolder(const fs::path& name) {
   if (name.empty() || name.is_absolute()) return true;
+  if (name.native().find('\0') != std::string::npos) return true;
   return std::any_of(name.begin(), name.end(), [](const fs::path& part) { return part == ".."; });
 }
 
@@ -57,7 +60,7 @@ absl::StatusOr<std::string> EngineCache::Resolve(const std::string& field,
   if (!models_dir_.empty()) {
     if (LeavesFolder(path)) {
       return absl::InvalidArgumentError(
-          absl::StrCat(field, ": \"", name,
+          absl::StrCat(field, ": \"", absl::CHexEscape(name),
                        "\" must be the name of a folder in the models directory of the cluster, "
                        "neither an absolute path nor one with \"..\""));
     }

@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "services/rpc/caller.h"
 #include "services/rpc/grpc_status.h"
 
 namespace kvscope::inference {
@@ -18,6 +20,7 @@ constexpr int kMaxCalls = 4;  // they take turns on the model, so more would onl
 grpc::Status EvaluateService::Evaluate(grpc::ServerContext* context,
                                        const v1::EvaluateRequest* request,
                                        grpc::ServerWriter<v1::EvaluateResponse>* writer) {
+  if (const absl::Status rate = rpc::CheckRate(*context); !rate.ok()) return rpc::ToGrpc(rate);
   absl::Status status;
   if (running_.fetch_add(1) < kMaxCalls) {
     if (threads_ > 0) omp_set_num_threads(threads_);
@@ -33,8 +36,10 @@ grpc::Status EvaluateService::Evaluate(grpc::ServerContext* context,
     };
     status = runner_.Run(request->unit(), hooks, cancellation);
   } else {
-    status = absl::ResourceExhaustedError(
-        absl::StrCat("this server evaluates ", kMaxCalls, " units already; try again"));
+    status =
+        rpc::WithRetryDelay(absl::ResourceExhaustedError(absl::StrCat(
+                                "this server evaluates ", kMaxCalls, " units already; try again")),
+                            absl::Seconds(1));
   }
   running_.fetch_sub(1);
   return rpc::ToGrpc(status);

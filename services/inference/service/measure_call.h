@@ -12,6 +12,7 @@
 #include "kvscope/v1/sweep.pb.h"
 #include "services/inference/flow/record.h"
 #include "services/inference/service/cancellation.h"
+#include "services/rpc/call_policy.h"
 
 namespace kvscope::inference {
 
@@ -41,7 +42,7 @@ class MeasureCall {
   absl::Status End();     // how it ended
 
   Cancellation& cancellation_;
-  grpc::ClientContext context_;
+  rpc::StreamContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::SurvivalRecord, v1::PassageMetrics>> stream_;
   bool finished_ = false;
 };

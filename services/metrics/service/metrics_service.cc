@@ -1,6 +1,7 @@
 #include "services/metrics/service/metrics_service.h"
 
 #include <chrono>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -9,6 +10,7 @@
 #include "services/metrics/service/service_metrics.h"
 #include "services/metrics/service/unit_measure.h"
 #include "services/rpc/grpc_status.h"
+#include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
 
 namespace kvscope::metrics {
@@ -18,6 +20,7 @@ using Stream = grpc::ServerReaderWriter<v1::PassageMetrics, v1::SurvivalRecord>;
 
 constexpr int kMaxFits = 4;    // callers at once; each may take a machine's cores
 constexpr int kMaxUnits = 64;  // at once; each holds up to one passage
+constexpr size_t kMaxKeyLogged = 100;
 
 absl::Status WritePassage(UnitMeasure& measure, Stream& stream) {
   int64_t answers = 0;
@@ -30,7 +33,8 @@ absl::Status WritePassage(UnitMeasure& measure, Stream& stream) {
   return absl::OkStatus();
 }
 
-absl::Status Measure(const FeatureStore* features, Stream& stream) {
+// `unit_key`: as the caller names the unit, for the log.
+absl::Status Measure(const FeatureStore* features, Stream& stream, std::string& unit_key) {
   stream.SendInitialMetadata();  // tells the caller that its unit is being taken
   UnitMeasure measure(features);
   v1::SurvivalRecord record;
@@ -39,6 +43,7 @@ absl::Status Measure(const FeatureStore* features, Stream& stream) {
   while (stream.Read(&record)) {
     const Clock::time_point start = Clock::now();
     ServiceMetrics::Get().record_bytes.Add(static_cast<double>(record.ByteSizeLong()));
+    if (record.has_unit()) unit_key = record.unit().unit_key().substr(0, kMaxKeyLogged);
     KVSCOPE_RETURN_IF_ERROR(measure.Take(record));
     const bool complete = measure.passage_complete();
     if (complete) KVSCOPE_RETURN_IF_ERROR(WritePassage(measure, stream));
@@ -54,9 +59,10 @@ absl::Status Measure(const FeatureStore* features, Stream& stream) {
 
 grpc::Status MetricsService::MeasureUnit(grpc::ServerContext*, Stream* stream) {
   absl::Status status;
+  std::string unit_key;
   counts_.units_running.Add(1);
   if (units_running_.fetch_add(1) < kMaxUnits) {
-    status = Measure(features_ ? &*features_ : nullptr, *stream);
+    status = Measure(features_ ? &*features_ : nullptr, *stream, unit_key);
   } else {
     status = absl::ResourceExhaustedError(
         absl::StrCat("the metrics service measures ", kMaxUnits, " units already; try again"));
@@ -64,6 +70,10 @@ grpc::Status MetricsService::MeasureUnit(grpc::ServerContext*, Stream* stream) {
   units_running_.fetch_sub(1);
   counts_.units_running.Add(-1);
   (status.ok() ? counts_.units_measured : counts_.units_failed).Add();
+  if (!status.ok()) {
+    rpc::Log(absl::IsCancelled(status) ? rpc::LogLevel::kInfo : rpc::LogLevel::kWarning,
+             "unit not measured", {{"unit", unit_key}, {"error", std::string(status.message())}});
+  }
   return rpc::ToGrpc(status);
 }
 
@@ -90,6 +100,19 @@ grpc::Status MetricsService::FitProbes(grpc::ServerContext* context,
   }
   fits_running_.fetch_sub(1);
   return rpc::ToGrpc(status);
+}
+
+grpc::Status MetricsService::ForgetUnits(grpc::ServerContext* context,
+                                         const v1::ForgetUnitsRequest* request,
+                                         v1::ForgetUnitsResponse*) {
+  if (!features_) return grpc::Status::OK;
+  for (const std::string& key : request->unit_keys()) {
+    if (context->IsCancelled()) return grpc::Status::CANCELLED;
+    if (const absl::Status status = features_->Remove(key); !status.ok()) {
+      return rpc::ToGrpc(status);
+    }
+  }
+  return grpc::Status::OK;
 }
 
 }  // namespace kvscope::metrics

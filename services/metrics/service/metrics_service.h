@@ -25,6 +25,9 @@ class MetricsService final : public v1::MetricsService::Service {
   grpc::Status FitProbes(grpc::ServerContext* context, const v1::FitProbesRequest* request,
                          grpc::ServerWriter<v1::ProbeFit>* writer) override;
 
+  grpc::Status ForgetUnits(grpc::ServerContext* context, const v1::ForgetUnitsRequest* request,
+                           v1::ForgetUnitsResponse* response) override;
+
  private:
   const ServiceMetrics& counts_ = ServiceMetrics::Get();
   const std::optional<FeatureStore> features_;

@@ -123,6 +123,13 @@ constexpr FigureInfo kFigures[] = {
      "decomposition", "rigidity_at_consensus",
      "it takes failed answers whose gold answer has a place in its context, and captured attention "
      "(capture: {consensus: true} in the sweep)"},
+    {FigureSection::kFailure, "rigidity_terciles", "Rigidity, failures parted by consensus",
+     "A press's failures at all ratios in three parts of equal size, from those where the heads "
+     "agree most to those where they differ most: the share by rigidity with its 95 % interval. A "
+     "line that falls says that heads which agree fail although the answer is there.",
+     "rigidity", "rigidity_share",
+     "it takes failed answers whose gold answer has a place in its context, and captured attention "
+     "(capture: {consensus: true} in the sweep)"},
     {FigureSection::kRoutes, "routes_reachable", "Is the answer reachable?",
      "The share of answers with a token that the query token reaches in the token-attention graph: "
      "as defined (eviction cuts every edge through an evicted pair), as computed (context rows ran "

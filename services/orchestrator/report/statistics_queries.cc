@@ -103,4 +103,26 @@ void DecompositionQuery(const std::vector<ReportDecompositionRow>& rows,
   TakeSeries(rows, kNoPart, json_of, take);
 }
 
+void RigidityQuery(const std::vector<ReportRigidityRow>& rows, const TakeRow& take) {
+  for (const ReportRigidityRow& row : rows) {
+    json point = {{"dataset", row.dataset},
+                  {"regime", row.regime},
+                  {"press", row.press},
+                  {"part", row.part},
+                  {"consensus_lo", Number(row.consensus_low)},
+                  {"consensus_hi", Number(row.consensus_high)},
+                  {"consensus", nullptr},
+                  {"failures", row.failures},
+                  {"rigidity_share", Number(row.rigidity_share)},
+                  {"slope", Number(row.slope)},
+                  {"note", row.note}};
+    if (row.consensus_low && row.consensus_high) {
+      point["consensus"] = Number((*row.consensus_low + *row.consensus_high) / 2);
+    }
+    SetInterval("", row.interval, point);
+    SetInterval("slope", row.slope_interval, point);
+    take(point);
+  }
+}
+
 }  // namespace kvscope::orchestrator

@@ -19,4 +19,7 @@ void RoutesQuery(const std::vector<ReportRouteRow>& rows, const TakeRow& take);
 void DecompositionQuery(const std::vector<ReportDecompositionRow>& rows,
                         const std::vector<DegradationCurve>& curves, const TakeRow& take);
 
+// "rigidity": the rows as they are, with `consensus`, the middle of a part's range.
+void RigidityQuery(const std::vector<ReportRigidityRow>& rows, const TakeRow& take);
+
 }  // namespace kvscope::orchestrator

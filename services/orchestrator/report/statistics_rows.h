@@ -45,6 +45,24 @@ struct ReportDecompositionRow {
   std::string note = {};
 };
 
+// How rigidity moves with consensus: the failures of one press at all ratios, in three parts of
+// (nearly) equal size by their consensus.
+struct ReportRigidityRow {
+  std::string dataset = {};
+  std::string regime = {};
+  std::string press = {};
+  std::string part = {};                     // "low", "middle" or "high" consensus
+  std::optional<double> consensus_low = {};  // of the part's failures; low: heads agree
+  std::optional<double> consensus_high = {};
+  int64_t failures = 0;                       // with a GER and a consensus
+  std::optional<double> rigidity_share = {};  // of them
+  std::optional<ReportInterval> interval = {};
+  // Of all three: change of the share per unit of consensus.
+  std::optional<double> slope = {};
+  std::optional<ReportInterval> slope_interval = {};
+  std::string note = {};
+};
+
 // Correlation of GER and hallucination rate over the cells of one scope.
 struct ReportCorrelation {
   std::string scope = {};  // for people: "all cells", "knowledge \u00B7 agnostic"
@@ -136,6 +154,7 @@ struct ReportStatistics {
   std::vector<ReportSusceptibilityRow> susceptibility = {};
   std::string susceptibility_smoothing = {};  // how chi was smoothed: a sentence
   std::vector<ReportDecompositionRow> decomposition = {};
+  std::vector<ReportRigidityRow> rigidity = {};
   std::vector<ReportCorrelation> correlations = {};  // GER and hallucinations; the widest first
   std::vector<ReportChangePoint> change_points = {};
   std::vector<ReportComparison> comparisons = {};

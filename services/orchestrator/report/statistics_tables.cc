@@ -115,6 +115,20 @@ void WriteDecomposition(const std::vector<ReportDecompositionRow>& rows, std::os
   }
 }
 
+void WriteRigidity(const std::vector<ReportRigidityRow>& rows, std::ostream& out) {
+  if (rows.empty()) return;
+  Table table("Rigidity, failures parted by consensus",
+              {"*data set", "*regime", "*press", "*consensus", "from", "to", "failures",
+               "rigidity (share)", "change a unit of consensus", "*note"},
+              out);
+  for (const ReportRigidityRow& row : rows) {
+    table.Line(TextCell(row.dataset) + TextCell(row.regime) + PressCell(row.press) +
+               TextCell(row.part) + NumberCell(row.consensus_low) + NumberCell(row.consensus_high) +
+               CountCell(row.failures) + NumberCell(row.rigidity_share, row.interval) +
+               NumberCell(row.slope, row.slope_interval) + TextCell(row.note));
+  }
+}
+
 void WriteRoutes(const std::vector<ReportRouteRow>& rows, std::ostream& out) {
   if (rows.empty()) return;
   Table table("Routes",
@@ -189,6 +203,7 @@ bool WriteStatisticsTables(const ReportStatistics& statistics, std::ostream& out
   WriteCorrelations(statistics.correlations, out);
   WriteSusceptibility(statistics.susceptibility, out);
   WriteDecomposition(statistics.decomposition, out);
+  WriteRigidity(statistics.rigidity, out);
   WriteRoutes(statistics.routes, out);
   WriteProbes(statistics.probes, out);
   WriteDepthShapes(statistics.depth_shapes, out);

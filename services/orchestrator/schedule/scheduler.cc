@@ -81,11 +81,15 @@ absl::StatusOr<bool> Scheduler::PlanSome() {
 }
 
 absl::StatusOr<std::optional<LeasedUnit>> Scheduler::Lease(const WorkerId& worker) {
-  KVSCOPE_ASSIGN_OR_RETURN(
-      std::optional<LeasedUnit> unit,
-      store_.LeaseNext(
-          {.worker = worker.name, .devices = worker.devices, .code_version = worker.code_version}));
+  KVSCOPE_ASSIGN_OR_RETURN(std::optional<LeasedUnit> unit,
+                           store_.LeaseNext({.worker = worker.name,
+                                             .devices = worker.devices,
+                                             .code_version = worker.code_version,
+                                             .turn = [this](const std::string& owner) {
+                                               return fair_share_.Start(owner);
+                                             }}));
   if (unit.has_value()) {
+    fair_share_.Serve(unit->owner, static_cast<double>(unit->streams));
     leases_[unit->key] = {.unit = *unit,
                           .session = worker.session,
                           .deadline = clock_.Uptime() + options_.lease_duration};

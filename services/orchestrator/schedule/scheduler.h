@@ -27,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/orchestrator/schedule/clock.h"
+#include "services/orchestrator/schedule/fair_share.h"
 #include "services/orchestrator/schedule/planner.h"
 #include "services/orchestrator/schedule/sweep_plan.h"
 #include "services/orchestrator/store/store.h"
@@ -132,6 +133,7 @@ class Scheduler {
   Store& store_;
   const Clock& clock_;
   const ScheduleOptions options_;
+  FairShare fair_share_;
   std::map<std::string, HeldLease> leases_;  // by unit key
   std::map<std::string, Check> checks_;      // by sweep id
   std::deque<Planner> planners_;

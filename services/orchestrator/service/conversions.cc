@@ -317,6 +317,8 @@ v1::Sweep ToProto(const SweepRecord& sweep, const SweepProtos& protos) {
   }
   SetTime(sweep.create_time_ms, *proto.mutable_create_time());
   if (sweep.end_time_ms != 0) SetTime(sweep.end_time_ms, *proto.mutable_end_time());
+  proto.set_owner(sweep.owner);
+  proto.set_priority(sweep.priority);
   return proto;
 }
 

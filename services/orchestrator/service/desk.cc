@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "services/orchestrator/service/sweep_models.h"
 #include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
@@ -12,8 +13,10 @@ namespace kvscope::orchestrator {
 namespace {
 
 constexpr absl::Duration kTick = absl::Seconds(1);
-constexpr int64_t kOrphansATick = 20;    // results wait for the store meanwhile
-constexpr size_t kMaxErrorBytes = 2000;  // of what a worker says
+constexpr int64_t kOrphansAtOnce = 20;                      // results wait for the store meanwhile
+constexpr int64_t kForgetAtOnce = 1000;                     // units
+constexpr absl::Duration kKeepUnusedData = absl::Hours(1);  // a sweep over it may still come
+constexpr size_t kMaxErrorBytes = 2000;                     // of what a worker says
 constexpr size_t kMaxDevices = 16;
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
@@ -28,14 +31,16 @@ std::string Cut(const std::string& text) {
 
 }  // namespace
 
-Desk::Desk(Store& store, const Clock& clock, const ScheduleOptions& options,
-           int64_t max_result_bytes)
+Desk::Desk(Store& store, const Clock& clock, const DeskOptions& options)
     : store_(store),
       clock_(clock),
-      max_result_bytes_(max_result_bytes),
-      scheduler_(store, clock, options),
+      max_result_bytes_(options.max_result_bytes),
+      quotas_(options.quotas),
+      models_dir_(options.models_dir),
+      scheduler_(store, clock, options.schedule),
       last_tick_(clock.Uptime()),
-      writes_([this] { Pulse(); }) {}
+      writes_([this] { Pulse(); }),
+      cleaner_(options.metrics) {}
 
 Desk::~Desk() {
   commits_.Stop();  // first: what it runs posts to the others
@@ -278,7 +283,7 @@ void Desk::RemoveWatcher(int64_t watcher) {
 }
 
 void Desk::PlanOn() {
-  if (plan_posted_ || !scheduler_.planning()) return;
+  if (plan_posted_ || forgetting_ || !scheduler_.planning()) return;
   plan_posted_ = true;
   writes_.Post([this] {  // one step, then others have their turn
     plan_posted_ = false;
@@ -290,6 +295,52 @@ void Desk::PlanOn() {
   });
 }
 
+// What a deleted sweep left behind goes a little at a time, and all at once while nothing runs.
+void Desk::CollectOn() {
+  if (std::exchange(collecting_, true)) return;
+  commits_.Post([this] {
+    const absl::StatusOr<int64_t> looked_at = store_.CollectOrphans(kOrphansAtOnce);
+    const absl::Status dropped =
+        store_.DropUnusedDataset(absl::ToUnixMillis(clock_.Now() - kKeepUnusedData)).status();
+    writes_.Post([this, looked_at, dropped] {
+      Report("unused data", dropped);
+      Report("collect", looked_at.status());
+      collecting_ = false;
+      if (!looked_at.ok() || *looked_at == 0) return;
+      if (scheduler_.lease_count() == 0) CollectOn();
+      ForgetOn();
+    });
+  });
+}
+
+void Desk::ForgetOn() {
+  if (!cleaner_.usable() || forgetting_ || scheduler_.planning()) return;
+  absl::StatusOr<std::vector<std::string>> keys = store_.DeletedUnits(kForgetAtOnce);
+  if (!keys.ok() || keys->empty()) return Report("forget", keys.status());
+  forgetting_ = true;
+  cleaner_.Forget(*keys, [this, keys = *keys](absl::Status status) {
+    commits_.Post([this, keys, status = std::move(status)]() mutable {
+      if (status.ok()) status = store_.ForgetDeletedUnits(keys);
+      writes_.Post([this, status] {
+        forgetting_ = false;
+        Report("forget", status);
+        PlanOn();
+      });
+    });
+  });
+}
+
+bool Desk::AwaitCollected(absl::Duration timeout) {
+  for (const absl::Time end = absl::Now() + timeout; absl::Now() < end;
+       absl::SleepFor(absl::Milliseconds(20))) {
+    const absl::StatusOr<int64_t> units = store_.CollectableUnits();
+    const absl::StatusOr<std::vector<std::string>> deleted = store_.DeletedUnits(1);
+    if (!units.ok() || !deleted.ok()) return false;
+    if (*units == 0 && (deleted->empty() || !cleaner_.usable())) return true;
+  }
+  return false;
+}
+
 void Desk::Pulse() {
   if (clock_.Uptime() - last_tick_ >= kTick) {
     last_tick_ = clock_.Uptime();
@@ -298,12 +349,8 @@ void Desk::Pulse() {
     TellLost(lost);
     if (!lost.empty()) Changed();
     Dispatch();
-    if (!collecting_.exchange(true)) {
-      commits_.Post([this] {  // what a deleted sweep left behind goes a little at a time
-        store_.CollectOrphans(kOrphansATick).status().IgnoreError();
-        collecting_ = false;
-      });
-    }
+    CollectOn();
+    ForgetOn();
     MeasureQueue();
   }
   if (!changed_) return;

@@ -26,6 +26,7 @@
 #include "services/orchestrator/schedule/scheduler.h"
 #include "services/orchestrator/service/conversions.h"
 #include "services/orchestrator/service/executor.h"
+#include "services/orchestrator/service/feature_cleaner.h"
 #include "services/orchestrator/service/orchestrator_metrics.h"
 #include "services/orchestrator/service/sweep_gauges.h"
 #include "services/orchestrator/store/store.h"
@@ -40,10 +41,19 @@ class WorkerStream {
   virtual void End(const absl::Status& status) = 0;  // after what was sent before
 };
 
+// What the desk is told about its cluster.
+struct DeskOptions {
+  ScheduleOptions schedule;
+  int64_t max_result_bytes = 256 << 20;              // of one unit, while its parts come in
+  Quotas quotas = {};                                // of each user
+  std::string models_dir = {};                       // the catalogue; empty: there is none
+  std::shared_ptr<grpc::Channel> metrics = nullptr;  // who keeps hidden states; null: nobody
+};
+
 class Desk {
  public:
   // `store` and `clock` must outlive the desk.
-  Desk(Store& store, const Clock& clock, const ScheduleOptions& options, int64_t max_result_bytes);
+  Desk(Store& store, const Clock& clock, const DeskOptions& options);
   ~Desk();  // stops the threads; the gRPC server must be gone
 
   // --- Sessions: Open, then each message in order, then Close.
@@ -64,12 +74,16 @@ class Desk {
   Executor& reads() { return reads_; }
   Store& store() { return store_; }
   const Clock& clock() const { return clock_; }
+  const Quotas& quotas() const { return quotas_; }
+  const std::string& models_dir() const { return models_dir_; }
   bool draining() const;
   // No more work; workers are told to finish and hang up.
   void StartDrain();
   // True once every worker has hung up after StartDrain and their results are recorded; false if
   // `timeout` passed before.
   bool AwaitWorkersGone(absl::Duration timeout);
+  // True once nothing of deleted sweeps is left that could go now; false after `timeout`.
+  bool AwaitCollected(absl::Duration timeout);
   // The sweep as clients see it, with what runs at this moment.
   absl::StatusOr<v1::Sweep> Describe(const SweepRecord& sweep);
   // `tick` is called on the reads thread a few times a second, until RemoveWatcher.
@@ -125,6 +139,8 @@ class Desk {
   void TellLost(const std::vector<LostLease>& lost);
 
   void PlanOn();
+  void CollectOn();
+  void ForgetOn();
   void Pulse();
   void MeasureQueue();
   void Publish();
@@ -136,6 +152,8 @@ class Desk {
   Store& store_;
   const Clock& clock_;
   const int64_t max_result_bytes_;
+  const Quotas quotas_;
+  const std::string models_dir_;
   const OrchestratorMetrics& metrics_ = OrchestratorMetrics::Get();
   SweepGauges sweep_gauges_{store_, clock_};  // of the reads thread
   Scheduler scheduler_;
@@ -144,7 +162,8 @@ class Desk {
   std::map<std::string, std::shared_ptr<const SweepProtos>> protos_;  // of sweeps being worked on
   bool plan_posted_ = false;
   std::atomic<bool> lease_write_posted_ = false;
-  std::atomic<bool> collecting_ = false;
+  bool collecting_ = false;
+  bool forgetting_ = false;  // nothing is planned meanwhile: a unit planned anew is not forgotten
   bool measuring_ = false;
   bool changed_ = true;
   absl::Duration last_tick_;
@@ -159,7 +178,8 @@ class Desk {
 
   Executor reads_;
   Executor commits_;
-  Executor writes_;  // last: its pulse uses all of the above
+  Executor writes_;         // its pulse uses all of the above
+  FeatureCleaner cleaner_;  // last: what its call ends with posts to them
 };
 
 }  // namespace kvscope::orchestrator

@@ -14,8 +14,12 @@ namespace kvscope::orchestrator {
 struct OrchestratorServer::State {
   State(std::unique_ptr<Store> opened, const Clock* clock, const OrchestratorOptions& options)
       : store(std::move(opened)),
-        desk(*store, clock == nullptr ? system_clock : *clock, options.schedule,
-             options.max_result_bytes),
+        desk(*store, clock == nullptr ? system_clock : *clock,
+             {.schedule = options.schedule,
+              .max_result_bytes = options.max_result_bytes,
+              .quotas = options.quotas,
+              .models_dir = options.models_dir,
+              .metrics = options.metrics}),
         orchestrator_service(desk, options.metrics) {}
 
   SystemClock system_clock;
@@ -57,6 +61,10 @@ std::vector<grpc::Service*> OrchestratorServer::services() {
 bool OrchestratorServer::Drain(absl::Duration timeout) {
   state_->desk.StartDrain();
   return state_->desk.AwaitWorkersGone(timeout);
+}
+
+bool OrchestratorServer::AwaitCollected(absl::Duration timeout) {
+  return state_->desk.AwaitCollected(timeout);
 }
 
 }  // namespace kvscope::orchestrator

@@ -19,7 +19,9 @@ struct OrchestratorOptions {
   std::string store;                                 // the SQLite file; made if it does not exist
   ScheduleOptions schedule;                          // leases, heartbeats, attempts
   int64_t max_result_bytes = 256 << 20;              // of one unit, while its parts come in
-  std::shared_ptr<grpc::Channel> metrics = nullptr;  // where probes are fitted; null: nowhere
+  Quotas quotas = {};                                // of each user
+  std::string models_dir = {};                       // the catalogue; empty: any name may do
+  std::shared_ptr<grpc::Channel> metrics = nullptr;  // keeps hidden states, fits probes; null: none
 };
 
 // Order of life: Open, a grpc::Server with services(), Drain, the grpc::Server's end, the
@@ -38,6 +40,10 @@ class OrchestratorServer {
   // No work is given out any more, mutations are UNAVAILABLE, workers are told to finish and hang
   // up. Returns when they all have (true), or after `timeout` (false): the server may be shut down.
   bool Drain(absl::Duration timeout);
+
+  // Deleted sweeps leave results and hidden states, which go in the background. Returns when there
+  // is nothing left that could go now (true), or after `timeout` (false).
+  bool AwaitCollected(absl::Duration timeout);
 
  private:
   struct State;

@@ -5,11 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "services/orchestrator/service/catalog.h"
 #include "services/orchestrator/service/probe_reader.h"
 #include "services/orchestrator/service/row_stream.h"
 #include "services/orchestrator/service/sweep_calls.h"
 #include "services/orchestrator/service/upload.h"
 #include "services/orchestrator/service/watch.h"
+#include "services/rpc/caller.h"
 #include "services/rpc/grpc_status.h"
 #include "services/status_macros.h"
 
@@ -23,14 +25,27 @@ constexpr size_t kMessageBytes = 256 << 10;  // a message of answers ends with t
 grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, Executor& executor,
                                 std::function<absl::Status()> call) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (const absl::Status rate = rpc::CheckRate(*context); !rate.ok()) {
+    reactor->Finish(rpc::ToGrpc(rate));
+    return reactor;
+  }
   const bool posted =
       executor.TryPost([reactor, call = std::move(call)] { reactor->Finish(rpc::ToGrpc(call())); });
   if (!posted) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                                 "too many calls are waiting: try again later"));
+    reactor->Finish(rpc::ToGrpc(rpc::WithRetryDelay(
+        absl::ResourceExhaustedError("too many calls are waiting: try again later"),
+        absl::Seconds(1))));
   }
   return reactor;
 }
+
+// A stream that is over before it begins.
+template <typename Reactor>
+class Refused final : public Reactor {
+ public:
+  explicit Refused(const absl::Status& status) { this->Finish(rpc::ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
 
 // A sweep's rows and the passages they belong to; the last passage read is kept, for rows come
 // passage by passage.
@@ -107,15 +122,19 @@ class RowReader {
 
 grpc::ServerReadReactor<v1::UploadDatasetRequest>* OrchestratorService::UploadDataset(
     grpc::CallbackServerContext* context, v1::Dataset* response) {
+  if (const absl::Status rate = rpc::CheckRate(*context); !rate.ok()) {
+    return new Refused<grpc::ServerReadReactor<v1::UploadDatasetRequest>>(rate);
+  }
   return StartUpload(desk_, context, response);
 }
 
 grpc::ServerUnaryReactor* OrchestratorService::CreateSweep(grpc::CallbackServerContext* context,
                                                            const v1::CreateSweepRequest* request,
                                                            v1::Sweep* response) {
-  return Unary(context, desk_.writes(), [this, request, response] {
-    return orchestrator::CreateSweep(desk_, *request, *response);
-  });
+  return Unary(context, desk_.writes(),
+               [this, caller = rpc::CallerOf(*context), request, response] {
+                 return orchestrator::CreateSweep(desk_, caller, *request, *response);
+               });
 }
 
 grpc::ServerUnaryReactor* OrchestratorService::GetSweep(grpc::CallbackServerContext* context,
@@ -137,28 +156,34 @@ grpc::ServerUnaryReactor* OrchestratorService::ListSweeps(grpc::CallbackServerCo
 grpc::ServerUnaryReactor* OrchestratorService::CancelSweep(grpc::CallbackServerContext* context,
                                                            const v1::CancelSweepRequest* request,
                                                            v1::Sweep* response) {
-  return Unary(context, desk_.writes(), [this, request, response] {
-    return orchestrator::CancelSweep(desk_, *request, *response);
-  });
+  return Unary(context, desk_.writes(),
+               [this, caller = rpc::CallerOf(*context), request, response] {
+                 return orchestrator::CancelSweep(desk_, caller, *request, *response);
+               });
 }
 
 grpc::ServerUnaryReactor* OrchestratorService::ResumeSweep(grpc::CallbackServerContext* context,
                                                            const v1::ResumeSweepRequest* request,
                                                            v1::Sweep* response) {
-  return Unary(context, desk_.writes(), [this, request, response] {
-    return orchestrator::ResumeSweep(desk_, *request, *response);
-  });
+  return Unary(context, desk_.writes(),
+               [this, caller = rpc::CallerOf(*context), request, response] {
+                 return orchestrator::ResumeSweep(desk_, caller, *request, *response);
+               });
 }
 
 grpc::ServerUnaryReactor* OrchestratorService::DeleteSweep(grpc::CallbackServerContext* context,
                                                            const v1::DeleteSweepRequest* request,
                                                            v1::DeleteSweepResponse*) {
-  return Unary(context, desk_.writes(),
-               [this, request] { return orchestrator::DeleteSweep(desk_, *request); });
+  return Unary(context, desk_.writes(), [this, caller = rpc::CallerOf(*context), request] {
+    return orchestrator::DeleteSweep(desk_, caller, *request);
+  });
 }
 
 grpc::ServerWriteReactor<v1::Sweep>* OrchestratorService::WatchSweep(
-    grpc::CallbackServerContext*, const v1::WatchSweepRequest* request) {
+    grpc::CallbackServerContext* context, const v1::WatchSweepRequest* request) {
+  if (const absl::Status rate = rpc::CheckRate(*context); !rate.ok()) {
+    return new Refused<grpc::ServerWriteReactor<v1::Sweep>>(rate);
+  }
   return StartWatch(desk_, request->sweep());
 }
 
@@ -171,22 +196,32 @@ grpc::ServerUnaryReactor* OrchestratorService::ListCells(grpc::CallbackServerCon
 }
 
 grpc::ServerWriteReactor<v1::AnswerRows>* OrchestratorService::StreamAnswers(
-    grpc::CallbackServerContext*, const v1::StreamAnswersRequest* request) {
+    grpc::CallbackServerContext* context, const v1::StreamAnswersRequest* request) {
+  if (const absl::Status rate = rpc::CheckRate(*context); !rate.ok()) {
+    return new Refused<grpc::ServerWriteReactor<v1::AnswerRows>>(rate);
+  }
   const auto reader = std::make_shared<RowReader>(desk_.store(), request->sweep());
   return RowStream<v1::AnswerRows>::Start(
       desk_.reads(), [reader](v1::AnswerRows& message) { return reader->Answers(message); });
 }
 
 grpc::ServerWriteReactor<v1::HeatmapRow>* OrchestratorService::StreamHeatmaps(
-    grpc::CallbackServerContext*, const v1::StreamHeatmapsRequest* request) {
+    grpc::CallbackServerContext* context, const v1::StreamHeatmapsRequest* request) {
+  if (const absl::Status rate = rpc::CheckRate(*context); !rate.ok()) {
+    return new Refused<grpc::ServerWriteReactor<v1::HeatmapRow>>(rate);
+  }
   const auto reader = std::make_shared<RowReader>(desk_.store(), request->sweep());
   return RowStream<v1::HeatmapRow>::Start(
       desk_.reads(), [reader](v1::HeatmapRow& row) { return reader->Heatmap(row); });
 }
 
 grpc::ServerWriteReactor<v1::ProbeRow>* OrchestratorService::StreamProbes(
-    grpc::CallbackServerContext*, const v1::StreamProbesRequest* request) {
-  const auto reader = std::make_shared<ProbeReader>(desk_.store(), metrics_, *request);
+    grpc::CallbackServerContext* context, const v1::StreamProbesRequest* request) {
+  if (const absl::Status rate = rpc::CheckRate(*context); !rate.ok()) {
+    return new Refused<grpc::ServerWriteReactor<v1::ProbeRow>>(rate);
+  }
+  const auto reader =
+      std::make_shared<ProbeReader>(desk_.store(), metrics_, *request, context->deadline());
   return RowStream<v1::ProbeRow>::Start(probes_,
                                         [reader](v1::ProbeRow& row) { return reader->Next(row); });
 }
@@ -196,6 +231,15 @@ grpc::ServerUnaryReactor* OrchestratorService::ListUnits(grpc::CallbackServerCon
                                                          v1::ListUnitsResponse* response) {
   return Unary(context, desk_.reads(), [this, request, response] {
     return orchestrator::ListUnits(desk_, *request, *response);
+  });
+}
+
+grpc::ServerUnaryReactor* OrchestratorService::ListModels(grpc::CallbackServerContext* context,
+                                                          const v1::ListModelsRequest*,
+                                                          v1::ListModelsResponse* response) {
+  return Unary(context, desk_.reads(), [this, response]() -> absl::Status {
+    KVSCOPE_ASSIGN_OR_RETURN(*response, ReadCatalog(desk_.models_dir()));
+    return absl::OkStatus();
   });
 }
 

@@ -74,7 +74,7 @@ void ProbeReader::StartCall() {
   for (std::string& key : first.mapped()) fit.add_unit_keys(std::move(key));
   fit.mutable_ratio_indices()->Assign(ratios_.begin(), ratios_.end());
   fit.set_seed(protos_.spec.seed());
-  context_ = std::make_unique<grpc::ClientContext>();
+  context_ = std::make_unique<rpc::StreamContext>(deadline_);
   call_ = stub_->FitProbes(context_.get(), fit);
 }
 

@@ -4,6 +4,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@
 #include "kvscope/v1/orchestrator.pb.h"
 #include "services/orchestrator/service/conversions.h"
 #include "services/orchestrator/store/store.h"
+#include "services/rpc/call_policy.h"
 
 namespace kvscope::orchestrator {
 
@@ -23,8 +25,13 @@ namespace kvscope::orchestrator {
 class ProbeReader {
  public:
   // `store` must outlive the reader; `metrics` may be null: then there is nothing to ask.
-  ProbeReader(Store& store, std::shared_ptr<grpc::Channel> metrics, v1::StreamProbesRequest request)
-      : store_(store), metrics_(std::move(metrics)), request_(std::move(request)) {}
+  // `deadline` is the call's that the rows are for.
+  ProbeReader(Store& store, std::shared_ptr<grpc::Channel> metrics, v1::StreamProbesRequest request,
+              std::chrono::system_clock::time_point deadline)
+      : store_(store),
+        metrics_(std::move(metrics)),
+        request_(std::move(request)),
+        deadline_(deadline) {}
   ~ProbeReader();
 
   // The next row, in an empty message; false at the end. Errors: as StreamProbes.
@@ -41,6 +48,7 @@ class ProbeReader {
   Store& store_;
   const std::shared_ptr<grpc::Channel> metrics_;
   const v1::StreamProbesRequest request_;
+  const std::chrono::system_clock::time_point deadline_;
   SweepProtos protos_;
   std::vector<int> ratios_;                          // asked for; empty: all
   std::map<Slice, std::vector<std::string>> units_;  // keys of those not fitted yet
@@ -49,7 +57,7 @@ class ProbeReader {
   // The slice that is being fitted.
   Slice slice_;
   std::unique_ptr<v1::MetricsService::Stub> stub_;
-  std::unique_ptr<grpc::ClientContext> context_;
+  std::unique_ptr<rpc::StreamContext> context_;
   std::unique_ptr<grpc::ClientReader<v1::ProbeFit>> call_;
 };
 

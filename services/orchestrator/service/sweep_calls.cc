@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/orchestrator/service/catalog.h"
 #include "services/orchestrator/service/sweep_models.h"
 #include "services/orchestrator/service/validate.h"
 #include "services/rpc/telemetry.h"
@@ -16,10 +17,17 @@ namespace {
 
 constexpr size_t kPageBytes = 1 << 20;  // a page ends early rather than exceed a message's limit
 constexpr size_t kMaxGroupsAPoint = 2'000;  // they stay in one page
+constexpr int kMaxPriority = 100;
 
 // The same submission has the same id in every store, so that its rows are equal byte for byte.
 std::string SweepId(const std::string& request_id, const std::string& spec_digest) {
   return Sha256Hex(absl::StrCat(request_id, "\n", spec_digest)).substr(0, 16);
+}
+
+// Two users may use one request id for different things.
+std::string RequestOf(const rpc::Caller& caller, const std::string& request_id) {
+  if (caller.name.empty() || request_id.empty()) return request_id;
+  return absl::StrCat(caller.name, "\n", request_id);
 }
 
 absl::Status RefuseWhileDraining(const Desk& desk) {
@@ -63,6 +71,30 @@ absl::StatusOr<std::vector<int64_t>> Complete(Desk& desk, v1::SweepSpec& spec) {
     }
   }
   return rows;
+}
+
+int64_t CellCount(const v1::SweepSpec& spec) {
+  return int64_t{ModelCount(spec)} * spec.datasets_size() * spec.regimes_size() *
+         spec.presses_size() * spec.ratios_size();
+}
+
+absl::Status CheckPriority(const rpc::Caller& caller, int priority) {
+  if (priority < -kMaxPriority || priority > kMaxPriority) {
+    return absl::InvalidArgumentError(absl::StrCat("priority: is ", priority, ", allowed are -",
+                                                   kMaxPriority, " to ", kMaxPriority));
+  }
+  if (priority <= 0 || caller.role == rpc::Role::kAdmin) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat(
+      "priority: is ", priority, ", above 0 it is for admins, and ", caller.name, " is none"));
+}
+
+// What is somebody's, others may read but not change.
+absl::Status CheckOwner(const rpc::Caller& caller, const SweepRecord& sweep) {
+  if (caller.role == rpc::Role::kAdmin || caller.name == sweep.owner) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("sweep ", sweep.sweep_id, " is ",
+                   sweep.owner.empty() ? "nobody's" : absl::StrCat(sweep.owner, "'s"),
+                   ": beside them only admins may change it"));
 }
 
 void SetDefaults(v1::SweepSpec& spec) {
@@ -154,7 +186,8 @@ absl::StatusOr<std::vector<std::vector<v1::Cell>>> ReadCells(Desk& desk, const S
 
 }  // namespace
 
-absl::Status CreateSweep(Desk& desk, const v1::CreateSweepRequest& request, v1::Sweep& response) {
+absl::Status CreateSweep(Desk& desk, const rpc::Caller& caller,
+                         const v1::CreateSweepRequest& request, v1::Sweep& response) {
   KVSCOPE_RETURN_IF_ERROR(RefuseWhileDraining(desk));
   if (request.request_id().empty()) {
     return absl::InvalidArgumentError("request_id: is missing");
@@ -163,50 +196,63 @@ absl::Status CreateSweep(Desk& desk, const v1::CreateSweepRequest& request, v1::
   v1::SweepSpec spec = request.spec();
   SetDefaults(spec);
   KVSCOPE_RETURN_IF_ERROR(ValidateSpec(spec));
+  KVSCOPE_RETURN_IF_ERROR(CheckPriority(caller, request.priority()));
+  KVSCOPE_RETURN_IF_ERROR(CheckModelNames(desk.models_dir(), spec));
   KVSCOPE_ASSIGN_OR_RETURN(std::vector<int64_t> datasets, Complete(desk, spec));
   std::string bytes = Serialize(spec);
   const std::string digest = Sha256Hex(bytes);
+  const std::string request_id = RequestOf(caller, request.request_id());
   KVSCOPE_ASSIGN_OR_RETURN(
       const SweepRecord sweep,
-      desk.store().CreateSweep({.sweep_id = SweepId(request.request_id(), digest),
+      desk.store().CreateSweep({.sweep_id = SweepId(request_id, digest),
                                 .name = spec.name(),
-                                .request_id = request.request_id(),
+                                .request_id = request_id,
                                 .spec = std::move(bytes),
                                 .spec_digest = digest,
                                 .device = spec.device(),
                                 .press_count = spec.presses_size(),
                                 .ratio_count = spec.ratios_size(),
                                 .datasets = std::move(datasets),
-                                .create_time_ms = absl::ToUnixMillis(desk.clock().Now())}));
+                                .create_time_ms = absl::ToUnixMillis(desk.clock().Now()),
+                                .owner = caller.name,
+                                .priority = request.priority(),
+                                .cells = CellCount(spec)},
+                               desk.quotas()));
   desk.SweepCreated();
   LogRequest("sweep submitted", sweep.sweep_id, request.request_id());
   return Show(desk, sweep.sweep_id, response);
 }
 
-absl::Status CancelSweep(Desk& desk, const v1::CancelSweepRequest& request, v1::Sweep& response) {
+absl::Status CancelSweep(Desk& desk, const rpc::Caller& caller,
+                         const v1::CancelSweepRequest& request, v1::Sweep& response) {
   KVSCOPE_RETURN_IF_ERROR(ValidateRequestId(request.request_id()));
   KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, desk.store().FindSweep(request.sweep()));
-  KVSCOPE_RETURN_IF_ERROR(desk.Cancel(sweep.sweep_id, request.request_id()));
+  KVSCOPE_RETURN_IF_ERROR(CheckOwner(caller, sweep));
+  KVSCOPE_RETURN_IF_ERROR(desk.Cancel(sweep.sweep_id, RequestOf(caller, request.request_id())));
   LogRequest("sweep to be cancelled", sweep.sweep_id, request.request_id());
   return Show(desk, sweep.sweep_id, response);
 }
 
-absl::Status ResumeSweep(Desk& desk, const v1::ResumeSweepRequest& request, v1::Sweep& response) {
+absl::Status ResumeSweep(Desk& desk, const rpc::Caller& caller,
+                         const v1::ResumeSweepRequest& request, v1::Sweep& response) {
   KVSCOPE_RETURN_IF_ERROR(RefuseWhileDraining(desk));
   KVSCOPE_RETURN_IF_ERROR(ValidateRequestId(request.request_id()));
   KVSCOPE_ASSIGN_OR_RETURN(const SweepRecord sweep, desk.store().FindSweep(request.sweep()));
-  KVSCOPE_RETURN_IF_ERROR(desk.Resume(sweep.sweep_id, request.request_id()));
+  KVSCOPE_RETURN_IF_ERROR(CheckOwner(caller, sweep));
+  KVSCOPE_RETURN_IF_ERROR(desk.Resume(sweep.sweep_id, RequestOf(caller, request.request_id())));
   LogRequest("sweep to be resumed", sweep.sweep_id, request.request_id());
   return Show(desk, sweep.sweep_id, response);
 }
 
-absl::Status DeleteSweep(Desk& desk, const v1::DeleteSweepRequest& request) {
+absl::Status DeleteSweep(Desk& desk, const rpc::Caller& caller,
+                         const v1::DeleteSweepRequest& request) {
   KVSCOPE_RETURN_IF_ERROR(ValidateRequestId(request.request_id()));
   const absl::StatusOr<SweepRecord> sweep = desk.store().FindSweep(request.sweep());
   if (!sweep.ok() && !absl::IsNotFound(sweep.status())) return sweep.status();
+  if (sweep.ok()) KVSCOPE_RETURN_IF_ERROR(CheckOwner(caller, *sweep));
   // A repeated request finds no sweep any more; the store knows whether it deleted it.
   const std::string id = sweep.ok() ? sweep->sweep_id : request.sweep();
-  KVSCOPE_RETURN_IF_ERROR(desk.Delete(id, request.request_id()));
+  KVSCOPE_RETURN_IF_ERROR(desk.Delete(id, RequestOf(caller, request.request_id())));
   LogRequest("sweep deleted", id, request.request_id());
   return absl::OkStatus();
 }
@@ -242,7 +288,7 @@ absl::Status ListCells(Desk& desk, const v1::ListCellsRequest& request,
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Tag> tags, ValidateTags(request));
   const v1::SweepSpec& spec = protos.spec;
   const int64_t points = int64_t{spec.presses_size()} * spec.ratios_size();
-  const int64_t total = points * ModelCount(spec) * spec.datasets_size() * spec.regimes_size();
+  const int64_t total = CellCount(spec);
   const int64_t end = std::min(total, next + size);  // a point may have several cells, with tags
   size_t bytes = 0;
   while (next < end && bytes <= kPageBytes) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/orchestrator/datasets/seen_ids.h"
 #include "services/orchestrator/service/validate.h"
+#include "services/rpc/caller.h"
 #include "services/rpc/grpc_status.h"
 #include "services/status_macros.h"
 
@@ -17,7 +18,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadDatasetRequ
                             public std::enable_shared_from_this<UploadReactor> {
  public:
   UploadReactor(Desk& desk, grpc::CallbackServerContext* context, v1::Dataset* response)
-      : desk_(desk), context_(context), response_(response) {}
+      : desk_(desk), context_(context), response_(response), owner_(rpc::CallerOf(*context).name) {}
 
   void Start() {
     self_ = shared_from_this();
@@ -45,7 +46,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadDatasetRequ
         return absl::InvalidArgumentError("name: must have 1 to 200 bytes in the first message");
       }
       name_ = message_.name();
-      KVSCOPE_ASSIGN_OR_RETURN(upload_, desk_.store().BeginDataset(name_));
+      KVSCOPE_ASSIGN_OR_RETURN(upload_, desk_.store().BeginDataset(name_, owner_));
     }
     std::vector<StoredPassage> rows;
     for (const v1::Passage& proto : message_.passages()) {
@@ -59,7 +60,8 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadDatasetRequ
                       .question_count = static_cast<int64_t>(passage.questions.size()),
                       .body = std::move(line)});
     }
-    return rows.empty() ? absl::OkStatus() : desk_.store().AddPassages(upload_, rows);
+    return rows.empty() ? absl::OkStatus()
+                        : desk_.store().AddPassages(upload_, rows, desk_.quotas());
   }
 
   void Complete() {
@@ -67,8 +69,8 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadDatasetRequ
     if (passages_ == 0) {
       return End(absl::InvalidArgumentError("passages: a data set must have at least one"));
     }
-    const absl::StatusOr<StoredDataset> stored =
-        desk_.store().FinishDataset(upload_, hash_.HexDigest());
+    const absl::StatusOr<StoredDataset> stored = desk_.store().FinishDataset(
+        upload_, hash_.HexDigest(), absl::ToUnixMillis(desk_.clock().Now()), desk_.quotas());
     if (stored.ok()) {
       upload_ = 0;
       *response_ = ToProto(*stored);
@@ -90,6 +92,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadDatasetRequ
   Desk& desk_;
   grpc::CallbackServerContext* context_;
   v1::Dataset* response_;
+  const std::string owner_;
   std::shared_ptr<UploadReactor> self_;  // until OnDone
   v1::UploadDatasetRequest message_;
   int64_t upload_ = 0;  // 0: not begun, or over

@@ -31,8 +31,11 @@ absl::Status ValidateName(const std::string& name) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            kMarks.find(static_cast<char>(c)) != std::string_view::npos;
   });
-  if (name.empty() || name.size() > 100 || !allowed) {
-    return Invalid("spec.name: must have 1 to 100 letters, digits, '.', '_' or '-'");
+  const bool starts = !name.empty() && name[0] != '.' && name[0] != '-';  // as in a sweep file
+  if (!starts || name.size() > 100 || !allowed) {
+    return Invalid(
+        "spec.name: must have 1 to 100 letters, digits, '.', '_' or '-', the first a letter, a "
+        "digit or '_'");
   }
   return absl::OkStatus();
 }

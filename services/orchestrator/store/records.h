@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,6 +50,16 @@ struct NewSweep {
   int ratio_count = 0;
   std::vector<int64_t> datasets;  // StoredDataset.id, in the spec's order
   int64_t create_time_ms = 0;
+  std::string owner = {};  // empty: nobody was asked who they are
+  int priority = 0;        // higher first
+  int64_t cells = 0;       // points of its grid
+};
+
+// What one user may have at a time; 0: as much as they like.
+struct Quotas {
+  int64_t open_sweeps = 0;  // being checked or running
+  int64_t open_cells = 0;   // of their grids
+  int64_t dataset_bytes = 0;
 };
 
 struct SweepRecord {
@@ -71,6 +82,8 @@ struct SweepRecord {
   int64_t units_reused = 0;
   int64_t streams_total = 0;
   int64_t streams_done = 0;  // of units done
+  std::string owner;
+  int priority = 0;
 };
 
 // A unit as the plan of a sweep names it.
@@ -99,6 +112,7 @@ struct LeasedUnit {
   int ratio_count = 0;
   int attempt = 0;  // from 1
   int model_ordinal = 0;
+  std::string owner;  // of the sweep that it is computed for
 };
 
 struct UnitRecord {
@@ -219,6 +233,9 @@ struct LeaseRequest {
   std::string worker;
   std::vector<std::string> devices;
   std::string code_version;
+  // Of users whose sweeps have one priority, the one with the lowest turn comes first; null: all
+  // have the same.
+  std::function<double(const std::string& owner)> turn = nullptr;
 };
 
 // How a lease ends without a result.

@@ -178,6 +178,20 @@ ALTER TABLE cell_sums ADD COLUMN ger_layer_values BLOB;
 ALTER TABLE cell_sums ADD COLUMN eviction_rate_layer BLOB;
 ALTER TABLE cell_sums ADD COLUMN evicted_share_layer BLOB;
 )sql",
+    R"sql(
+-- Units that are gone, and whose hidden states the metrics service may still keep.
+CREATE TABLE deleted_units (key TEXT PRIMARY KEY) WITHOUT ROWID;
+
+ALTER TABLE sweeps ADD COLUMN owner TEXT NOT NULL DEFAULT '';       -- '': nobody was asked
+ALTER TABLE sweeps ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sweeps ADD COLUMN cells INTEGER NOT NULL DEFAULT 0;     -- points of its grid
+ALTER TABLE datasets ADD COLUMN owner TEXT NOT NULL DEFAULT '';     -- of its first upload
+ALTER TABLE datasets ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;   -- of its passages' bodies
+ALTER TABLE datasets ADD COLUMN upload_time_ms INTEGER NOT NULL DEFAULT 0;  -- of the last one
+UPDATE datasets SET bytes =
+  (SELECT total(length(CAST(body AS BLOB))) FROM passages p WHERE p.dataset = datasets.id);
+CREATE INDEX sweep_datasets_by_dataset ON sweep_datasets (dataset);
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

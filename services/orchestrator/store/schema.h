@@ -6,7 +6,7 @@
 
 namespace kvscope::orchestrator {
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 inline constexpr int kApplicationId = 0x4b565343;  // "KVSC" in the file's header
 
 // Brings the file to kSchemaVersion in one exclusive transaction; a new file gets all tables.

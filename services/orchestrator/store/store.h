@@ -39,16 +39,24 @@ class Store {
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path);
 
   // --- Data sets. An upload is invisible until it is finished.
-  absl::StatusOr<int64_t> BeginDataset(const std::string& name);
-  absl::Status AddPassages(int64_t upload, std::span<const StoredPassage> passages);
+  absl::StatusOr<int64_t> BeginDataset(const std::string& name, const std::string& owner = "");
+  // ResourceExhausted if the upload alone is beyond the quota.
+  absl::Status AddPassages(int64_t upload, std::span<const StoredPassage> passages,
+                           const Quotas& quotas = {});
   // Gives the upload its digest; if the same data is there already, drops the upload instead.
-  absl::StatusOr<StoredDataset> FinishDataset(int64_t upload, const std::string& digest);
+  // ResourceExhausted if it is new and its owner's data sets are beyond the quota with it.
+  absl::StatusOr<StoredDataset> FinishDataset(int64_t upload, const std::string& digest,
+                                              int64_t now_ms = 0, const Quotas& quotas = {});
   absl::Status DropDataset(int64_t upload);
+  // Drops one data set that no sweep uses and that was last uploaded before that time; false: there
+  // is none.
+  absl::StatusOr<bool> DropUnusedDataset(int64_t uploaded_before_ms);
 
   // --- Sweeps.
   // A request_id that was used before has no effect: the same sweep is returned if the action and
   // spec_digest are the same; else AlreadyExists. NotFound if that sweep was deleted since.
-  absl::StatusOr<SweepRecord> CreateSweep(const NewSweep& sweep);
+  // ResourceExhausted, with what there is and what is allowed, beyond the owner's quotas.
+  absl::StatusOr<SweepRecord> CreateSweep(const NewSweep& sweep, const Quotas& quotas = {});
   // The sweep's check refused it. FailedPrecondition unless it is being checked.
   absl::Status FailCheck(const std::string& sweep_id, const std::string& error, int64_t now_ms);
   // The plan of a checked sweep: Begin (forgets an earlier plan), AddUnits in order, Finish (to
@@ -71,6 +79,11 @@ class Store {
   // Deletes up to `limit` units, with their results, that no sweep uses any more; nothing while a
   // sweep is being checked, for its plan may use them. Returns how many were looked at.
   absl::StatusOr<int64_t> CollectOrphans(int64_t limit);
+  absl::StatusOr<int64_t> CollectableUnits();  // what CollectOrphans would look at now
+  // Keys of up to `limit` units that CollectOrphans deleted, until ForgetDeletedUnits is told that
+  // nobody else keeps anything of them. A unit that is planned anew is not among them.
+  absl::StatusOr<std::vector<std::string>> DeletedUnits(int64_t limit);
+  absl::Status ForgetDeletedUnits(std::span<const std::string> keys);
 
   // --- Units.
   // Puts the leases that LeaseNext gave on disk, if there are any that are not. Every other write
@@ -84,7 +97,8 @@ class Store {
                                     int64_t now_ms);
 
   // --- Dispatch.
-  // Leases the first pending unit of the oldest running sweep that the worker can do. The lease
+  // Leases the first pending unit of the running sweep of highest priority that the worker can do;
+  // among equals that of the user whose turn it is, then the oldest. The lease
   // goes to disk with the next write, and so before its result: a crash before that leaves the unit
   // pending, with a token that is never given again. Until then reads show it as pending.
   absl::StatusOr<std::optional<LeasedUnit>> LeaseNext(const LeaseRequest& request);

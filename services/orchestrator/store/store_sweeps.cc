@@ -13,7 +13,7 @@ constexpr char kColumns[] =
     " s.units_failed, s.units_reused, s.streams_total, s.streams_done,"
     " (SELECT count(*) FROM units u INDEXED BY units_leased JOIN sweep_units su"
     "    ON su.unit = u.id AND su.sweep = s.id WHERE u.state = 2)"
-    " FROM sweeps s ";
+    ", s.owner, s.priority FROM sweeps s ";
 
 SweepRecord ReadSweep(const Statement& row) {
   SweepRecord sweep;
@@ -36,6 +36,8 @@ SweepRecord ReadSweep(const Statement& row) {
   sweep.streams_total = row.Int(16);
   sweep.streams_done = row.Int(17);
   sweep.units_running = row.Int(18);
+  sweep.owner = row.Text(19);
+  sweep.priority = static_cast<int>(row.Int(20));
   return sweep;
 }
 
@@ -112,20 +114,44 @@ absl::Status RetryFailedUnits(Database& db, int64_t row) {
   }
 }
 
+absl::Status CheckQuotas(Database& db, const NewSweep& sweep, const Quotas& quotas) {
+  KVSCOPE_ASSIGN_OR_RETURN(const int64_t sweeps,
+                           db.Number("SELECT count(*) FROM sweeps INDEXED BY sweeps_active"
+                                     " WHERE state IN (1, 2) AND owner = ?1",
+                                     sweep.owner));
+  if (quotas.open_sweeps > 0 && sweeps >= quotas.open_sweeps) {
+    return absl::ResourceExhaustedError(absl::StrCat("quota of open sweeps: ", sweeps,
+                                                     " of yours have not ended, at most ",
+                                                     quotas.open_sweeps, " may be open at a time"));
+  }
+  KVSCOPE_ASSIGN_OR_RETURN(const int64_t cells,
+                           db.Number("SELECT total(cells) FROM sweeps INDEXED BY sweeps_active"
+                                     " WHERE state IN (1, 2) AND owner = ?1",
+                                     sweep.owner));
+  if (quotas.open_cells > 0 && cells + sweep.cells > quotas.open_cells) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("quota of cells: the sweep has ", sweep.cells, ", your open sweeps have ",
+                     cells, ", together they may have ", quotas.open_cells));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<SweepRecord> Store::CreateSweep(const NewSweep& sweep) {
+absl::StatusOr<SweepRecord> Store::CreateSweep(const NewSweep& sweep, const Quotas& quotas) {
   SweepRecord record;
   KVSCOPE_RETURN_IF_ERROR(Write([&](Database& db) -> absl::Status {
     std::string sweep_id = sweep.sweep_id;
     KVSCOPE_ASSIGN_OR_RETURN(const bool repeated,
                              Repeated(db, sweep.request_id, "create", sweep.spec_digest, sweep_id));
     if (!repeated) {
+      KVSCOPE_RETURN_IF_ERROR(CheckQuotas(db, sweep, quotas));
       KVSCOPE_RETURN_IF_ERROR(db.Run(
           "INSERT INTO sweeps (sweep_id, name, spec, state, device, press_count, ratio_count,"
-          " create_time_ms) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7)",
+          " create_time_ms, owner, priority, cells)"
+          " VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
           sweep_id, sweep.name, sweep.spec, sweep.device, sweep.press_count, sweep.ratio_count,
-          sweep.create_time_ms));
+          sweep.create_time_ms, sweep.owner, sweep.priority, sweep.cells));
       const int64_t row = db.last_row_id();
       for (size_t i = 0; i < sweep.datasets.size(); ++i) {
         KVSCOPE_RETURN_IF_ERROR(db.Run("INSERT INTO sweep_datasets VALUES (?1, ?2, ?3)", row,
@@ -169,6 +195,7 @@ absl::Status Store::AddUnits(const std::string& sweep_id, int64_t first_seq,
       KVSCOPE_RETURN_IF_ERROR(
           db.Run("INSERT INTO units (key, streams) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
                  unit.key, unit.streams));
+      KVSCOPE_RETURN_IF_ERROR(db.Run("DELETE FROM deleted_units WHERE key = ?1", unit.key));
       KVSCOPE_RETURN_IF_ERROR(db.Run(
           "INSERT INTO sweep_units (sweep, seq, unit, dataset_ordinal, regime, first_passage,"
           " passage_count, model_ordinal) SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8 FROM units"
@@ -282,15 +309,45 @@ absl::StatusOr<int64_t> Store::CollectOrphans(int64_t limit) {
                   " LIMIT ?1)",
                   limit));
     if (checking > 0 || last == 0) return absl::OkStatus();
+    constexpr const char* kUnused =
+        " FROM units WHERE id IN (SELECT unit FROM orphans WHERE unit <= ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM sweep_units su WHERE su.unit = units.id)";
     KVSCOPE_RETURN_IF_ERROR(
-        db.Run("DELETE FROM units WHERE id IN (SELECT unit FROM orphans WHERE unit <= ?1)"
-               " AND NOT EXISTS (SELECT 1 FROM sweep_units su WHERE su.unit = units.id)",
-               last));
+        db.Run(absl::StrCat("INSERT OR IGNORE INTO deleted_units SELECT key", kUnused), last));
+    KVSCOPE_RETURN_IF_ERROR(db.Run(absl::StrCat("DELETE", kUnused), last));
     KVSCOPE_RETURN_IF_ERROR(db.Run("DELETE FROM orphans WHERE unit <= ?1", last));
     looked_at = db.changed_rows();
     return absl::OkStatus();
   }));
   return looked_at;
+}
+
+absl::StatusOr<std::vector<std::string>> Store::DeletedUnits(int64_t limit) {
+  const absl::MutexLock lock(&read_mutex_);
+  Statement select = reader_->Prepare("SELECT key FROM deleted_units ORDER BY key LIMIT ?1");
+  select.Bind(limit);
+  std::vector<std::string> keys;
+  while (true) {
+    KVSCOPE_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return keys;
+    keys.push_back(select.Text(0));
+  }
+}
+
+absl::Status Store::ForgetDeletedUnits(std::span<const std::string> keys) {
+  return Write([&](Database& db) -> absl::Status {
+    for (const std::string& key : keys) {
+      KVSCOPE_RETURN_IF_ERROR(db.Run("DELETE FROM deleted_units WHERE key = ?1", key));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<int64_t> Store::CollectableUnits() {
+  const absl::MutexLock lock(&read_mutex_);
+  return reader_->Number(
+      "SELECT CASE WHEN EXISTS (SELECT 1 FROM sweeps WHERE state = 1) THEN 0"
+      " ELSE (SELECT count(*) FROM orphans) END");
 }
 
 absl::StatusOr<SweepRecord> Store::FindSweep(const std::string& id_or_name) {

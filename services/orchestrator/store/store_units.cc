@@ -1,5 +1,7 @@
 // The store's units: leasing them, taking leases back, listing them.
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "services/orchestrator/store/store.h"
@@ -30,21 +32,46 @@ absl::StatusOr<QueuedUnit> FirstQueued(Database& db, int64_t sweep, const NotedU
   }
 }
 
-// That of the oldest running sweep that has one which the worker can do.
-absl::StatusOr<QueuedUnit> FirstFor(Database& db, const LeaseRequest& request,
-                                    const NotedUnits& noted) {
+// The running sweeps that the worker can do, in the order in which their units are given out:
+// priority, then the users' turns, then age.
+absl::StatusOr<std::vector<int64_t>> SweepsFor(Database& db, const LeaseRequest& request) {
+  struct Candidate {
+    int64_t sweep = 0;
+    int64_t priority = 0;
+    double turn = 0;
+  };
   Statement sweeps = db.Prepare(
-      "SELECT s.id, s.unit_device FROM sweeps s INDEXED BY sweeps_active WHERE s.state = 2"
-      " AND s.state IN (1, 2) AND s.code_version = ?1 ORDER BY s.id");
+      "SELECT s.id, s.unit_device, s.priority, s.owner FROM sweeps s INDEXED BY sweeps_active"
+      " WHERE s.state = 2 AND s.state IN (1, 2) AND s.code_version = ?1 ORDER BY s.id");
   sweeps.Bind(request.code_version);
+  std::vector<Candidate> candidates;
   while (true) {
     KVSCOPE_ASSIGN_OR_RETURN(const bool more, sweeps.Step());
-    if (!more) return QueuedUnit{};
+    if (!more) break;
     const auto& devices = request.devices;
     if (std::find(devices.begin(), devices.end(), sweeps.Text(1)) == devices.end()) continue;
-    KVSCOPE_ASSIGN_OR_RETURN(const QueuedUnit first, FirstQueued(db, sweeps.Int(0), noted));
+    candidates.push_back({.sweep = sweeps.Int(0),
+                          .priority = sweeps.Int(2),
+                          .turn = request.turn ? request.turn(sweeps.Text(3)) : 0});
+  }
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) {
+                     return std::pair(-a.priority, a.turn) < std::pair(-b.priority, b.turn);
+                   });
+  std::vector<int64_t> rows;
+  for (const Candidate& candidate : candidates) rows.push_back(candidate.sweep);
+  return rows;
+}
+
+// That of the first of them that has one.
+absl::StatusOr<QueuedUnit> FirstFor(Database& db, const LeaseRequest& request,
+                                    const NotedUnits& noted) {
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<int64_t> sweeps, SweepsFor(db, request));
+  for (const int64_t sweep : sweeps) {
+    KVSCOPE_ASSIGN_OR_RETURN(const QueuedUnit first, FirstQueued(db, sweep, noted));
     if (first.unit != 0) return first;
   }
+  return QueuedUnit{};
 }
 
 // The lease that the unit is about to get.
@@ -53,7 +80,7 @@ absl::StatusOr<LeasedUnit> NextLease(Database& db, const QueuedUnit& queued) {
       "SELECT u.key, u.token + 1, s.sweep_id, d.dataset, su.dataset_ordinal, su.regime,"
       " su.first_passage, su.passage_count, u.streams, s.press_count, s.ratio_count, u.attempts + "
       "1,"
-      " su.model_ordinal"
+      " su.model_ordinal, s.owner"
       " FROM sweep_units su JOIN units u ON u.id = su.unit JOIN sweeps s ON s.id = su.sweep"
       " JOIN sweep_datasets d ON d.sweep = su.sweep AND d.ordinal = su.dataset_ordinal"
       " WHERE u.id = ?1 AND su.sweep = ?2 AND su.seq = ?3");
@@ -73,7 +100,8 @@ absl::StatusOr<LeasedUnit> NextLease(Database& db, const QueuedUnit& queued) {
                     .press_count = static_cast<int>(select.Int(9)),
                     .ratio_count = static_cast<int>(select.Int(10)),
                     .attempt = static_cast<int>(select.Int(11)),
-                    .model_ordinal = static_cast<int>(select.Int(12))};
+                    .model_ordinal = static_cast<int>(select.Int(12)),
+                    .owner = select.Text(13)};
 }
 
 // The unit's row if it is leased with `token`; else 0.

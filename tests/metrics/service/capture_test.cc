@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "services/metrics/service/fit_probes.h"
+#include "services/metrics/service/metrics_service.h"
 #include "services/metrics/service/unit_measure.h"
+#include "services/rpc/server.h"
 
 namespace kvscope::metrics {
 namespace {
@@ -175,6 +177,18 @@ TEST(GraphRecords, WhatContradictsTheUnitIsRefusedByName) {
   EXPECT_THAT(std::string(late.Take(TwoStepGraph()[0]).message()), HasSubstr("first cell"));
 }
 
+grpc::Status Forget(const std::optional<FeatureStore>& store,
+                    const v1::ForgetUnitsRequest& request) {
+  MetricsService service(store);
+  grpc::Service* const services[] = {&service};
+  const auto server = rpc::Server::Start({}, services);
+  EXPECT_TRUE(server.ok()) << server.status();
+  const auto stub = v1::MetricsService::NewStub((*server)->InProcessChannel());
+  grpc::ClientContext context;
+  v1::ForgetUnitsResponse response;
+  return stub->ForgetUnits(&context, request, &response);
+}
+
 class HiddenStates : public ::testing::Test {
  protected:
   HiddenStates()
@@ -267,6 +281,18 @@ TEST_F(HiddenStates, AUnitThatBreaksOffLeavesNothing) {
                 {.emit = [](const v1::ProbeFit&) { return absl::OkStatus(); },
                  .cancelled = [] { return false; }});
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(HiddenStates, OfForgottenUnitsAreGone) {
+  ASSERT_TRUE(MeasureUnit().ok());
+  v1::ForgetUnitsRequest request;
+  request.add_unit_keys(std::string(64, 'a'));  // never stored
+  request.add_unit_keys(kKey);
+  EXPECT_TRUE(Forget(store_, request).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  request.add_unit_keys("../../etc/passwd");
+  EXPECT_EQ(Forget(store_, request).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_TRUE(Forget(std::nullopt, request).ok());  // such a service keeps none
 }
 
 TEST_F(HiddenStates, AreRefusedWithoutAStoreAndInAnotherSize) {

@@ -92,6 +92,24 @@ void AddCell(ReportRow& cell, ReportInput& input) {
   decomposition.erasure_interval = Around(*decomposition.erasure_share, 0.06);
   decomposition.rigidity_interval = Around(*decomposition.rigidity_share, 0.06);
 
+  if (cell.ratio == 0) {  // one for each press
+    int place = 0;
+    for (const char* part : {"low", "middle", "high"}) {
+      auto& rigidity = statistics.rigidity.emplace_back();
+      rigidity.dataset = cell.dataset;
+      rigidity.regime = cell.regime;
+      rigidity.press = cell.press;
+      rigidity.part = part;
+      rigidity.consensus_low = 0.3 * place;
+      rigidity.consensus_high = 0.3 * ++place;
+      rigidity.failures = 160;
+      rigidity.rigidity_share = 0.8 - 0.2 * place;
+      rigidity.interval = Around(*rigidity.rigidity_share, 0.05);
+      rigidity.slope = -0.6;
+      rigidity.slope_interval = {-0.8, -0.4};
+    }
+  }
+
   auto& routes = statistics.routes.emplace_back(Of<ReportRouteRow>(cell));
   routes.answers = 52;
   routes.reachable_defined = 1 - std::pow(cell.ratio, 6);

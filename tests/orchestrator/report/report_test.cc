@@ -280,7 +280,7 @@ TEST(Report, AnEmptySweepSaysSo) {
   EXPECT_EQ(NestingError(Markup(page)), "");
   EXPECT_THAT(page, HasSubstr("No data: the sweep has no finished cell yet."));
   EXPECT_THAT(page, HasSubstr("No data: no survival map was captured"));
-  EXPECT_EQ(CountOf(page, "<p class=\"empty\">No data"), 31u + 5);  // figures, findings, tables
+  EXPECT_EQ(CountOf(page, "<p class=\"empty\">No data"), 32u + 5);  // figures, findings, tables
   EXPECT_TRUE(PageData(page)["figures"].empty());
 }
 

@@ -54,9 +54,13 @@ class ScheduleTest : public StoreTest {
   }
 
   // Submits a sweep of `passages` passages with two questions each.
-  void Submit(const std::string& id, int passages) {
+  void Submit(const std::string& id, int passages, const std::string& owner = "",
+              int priority = 0) {
     const int64_t dataset = Dataset(absl::StrCat("data", passages), passages);
-    ASSERT_TRUE(store_->CreateSweep(Spec(id, {dataset})).ok());
+    NewSweep sweep = Spec(id, {dataset});
+    sweep.owner = owner;
+    sweep.priority = priority;
+    ASSERT_TRUE(store_->CreateSweep(sweep).ok());
   }
 
   // Has the oldest waiting sweep checked by a worker, and plans it: one plan a model.

@@ -1,4 +1,8 @@
 // Checks, leases, deadlines and the ends of sweeps.
+#include <algorithm>
+#include <map>
+#include <tuple>
+
 #include "tests/orchestrator/schedule/schedule_fixture.h"
 
 namespace kvscope::orchestrator {
@@ -213,6 +217,38 @@ TEST_F(Schedule, DeletedResultsAreNotReused) {
   CheckOne(SmallPlan());
   EXPECT_EQ(Sweep("s2").units_reused, 0);
   EXPECT_TRUE(Take(1).has_value());
+}
+
+TEST_F(Schedule, UsersShareTheWorkersWhateverTheyHaveWaiting) {
+  for (const auto& [id, passages, owner] : std::vector<std::tuple<std::string, int, std::string>>{
+           {"a1", 101, "ann"}, {"a2", 102, "ann"}, {"b1", 103, "bob"}}) {
+    Submit(id, passages, owner);
+    CheckOne(SmallPlan());
+  }
+  std::map<std::string, int64_t> streams;
+  int64_t largest = 0;
+  while (streams["bob"] < 100) {
+    const std::optional<LeasedUnit> unit = Take(1);
+    ASSERT_TRUE(unit.has_value());
+    streams[unit->owner] += unit->streams;
+    largest = std::max(largest, unit->streams);
+  }
+  EXPECT_NEAR(static_cast<double>(streams["ann"]), static_cast<double>(streams["bob"]),
+              static_cast<double>(largest));
+}
+
+TEST_F(Schedule, AHigherPriorityGoesFirst) {
+  Submit("s1", 101, "ann", -1);
+  CheckOne(SmallPlan());
+  Submit("s2", 102, "ann");
+  CheckOne(SmallPlan());
+  Submit("s3", 103, "bob", 5);
+  CheckOne(SmallPlan());
+  std::vector<std::string> order;
+  while (const std::optional<LeasedUnit> unit = Take(1)) {
+    if (order.empty() || order.back() != unit->sweep_id) order.push_back(unit->sweep_id);
+  }
+  EXPECT_THAT(order, testing::ElementsAre("s3", "s2", "s1"));
 }
 
 }  // namespace

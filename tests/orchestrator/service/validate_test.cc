@@ -33,6 +33,7 @@ TEST_F(Validation, EveryFieldOfASpecIsNamed) {
   const std::vector<Case> cases = {
       {"spec.name", [](v1::SweepSpec& s) { s.set_name("has space"); }},
       {"spec.name", [](v1::SweepSpec& s) { s.clear_name(); }},
+      {"spec.name", [](v1::SweepSpec& s) { s.set_name(".."); }},
       {"spec.model", [](v1::SweepSpec& s) { s.clear_model(); }},
       {"spec.more_models[0]", [](v1::SweepSpec& s) { s.add_more_models(s.model()); }},
       {"spec.more_models[1]",

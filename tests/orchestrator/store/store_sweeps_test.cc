@@ -1,4 +1,6 @@
 // Data sets, sweeps and the leases of units.
+#include <gmock/gmock.h>
+
 #include <atomic>
 #include <set>
 #include <thread>
@@ -261,13 +263,27 @@ TEST_F(StoreSweeps, DeletingKeepsWhatOtherSweepsUse) {
   ASSERT_TRUE(store_->DeleteSweep("s1", "d").ok());
   EXPECT_TRUE(store_->DeleteSweep("s1", "d").ok());  // made before
   EXPECT_EQ(store_->DeleteSweep("s1", "d2").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_->CollectableUnits().value(), 2);
   EXPECT_EQ(store_->CollectOrphans(100).value(), 2);
   EXPECT_EQ(store_->CollectOrphans(100).value(), 0);
+  EXPECT_EQ(store_->CollectableUnits().value(), 0);
+  EXPECT_THAT(*store_->DeletedUnits(100), testing::ElementsAre("k1"));
   RowCursor cursor;
   EXPECT_EQ(store_->ReadAnswers(second, 100, cursor)->size(), 4u);
   RunningSweep("s3", {"k1", "k2"});  // k1 is gone: to be computed again
   EXPECT_EQ(store_->FindSweep("s3")->units_reused, 1);
+  EXPECT_TRUE(store_->DeletedUnits(100)->empty());  // k1 is wanted again
   EXPECT_EQ(Lease()->key, "k1");
+}
+
+TEST_F(StoreSweeps, DeletedUnitsAreToldUntilTheyAreForgotten) {
+  RunningSweep("s1", {"k1", "k2", "k3"});
+  ASSERT_TRUE(store_->CancelSweep("s1", "", 1).ok());
+  ASSERT_TRUE(store_->DeleteSweep("s1", "d").ok());
+  ASSERT_TRUE(store_->CollectOrphans(100).ok());
+  EXPECT_THAT(*store_->DeletedUnits(2), testing::ElementsAre("k1", "k2"));
+  ASSERT_TRUE(store_->ForgetDeletedUnits(std::vector<std::string>{"k1", "k2"}).ok());
+  EXPECT_THAT(*store_->DeletedUnits(2), testing::ElementsAre("k3"));
 }
 
 TEST_F(StoreSweeps, ACancelledSweepCannotBePlanned) {
@@ -278,6 +294,61 @@ TEST_F(StoreSweeps, ACancelledSweepCannotBePlanned) {
   const std::vector<PlannedUnit> units = {{"k1", 0, "agnostic", 0, 1, 4}};
   EXPECT_EQ(store_->AddUnits("s1", 0, units).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(store_->FailCheck("s1", "late", 1).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(StoreSweeps, QuotasAreOfEachOwner) {
+  const int64_t dataset = Dataset("data", 2);
+  const Quotas quotas = {.open_sweeps = 2, .open_cells = 10};
+  const auto create = [&](const std::string& id, const std::string& owner, int64_t cells) {
+    NewSweep sweep = Spec(id, {dataset});
+    sweep.owner = owner;
+    sweep.cells = cells;
+    return store_->CreateSweep(sweep, quotas).status();
+  };
+  EXPECT_TRUE(create("s1", "ann", 6).ok());
+  const absl::Status cells = create("s2", "ann", 5);
+  EXPECT_EQ(cells.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(cells.message()),
+              testing::HasSubstr("have 6, together they may have 10"));
+  EXPECT_TRUE(create("s3", "ann", 4).ok());
+  EXPECT_TRUE(create("s1", "ann", 6).ok());  // the same request again is no new sweep
+  EXPECT_THAT(std::string(create("s4", "ann", 0).message()),
+              testing::HasSubstr("2 of yours have not ended"));
+  EXPECT_TRUE(create("s5", "bob", 10).ok());
+  ASSERT_TRUE(store_->CancelSweep("s1", "", 1).ok());
+  EXPECT_TRUE(create("s4", "ann", 6).ok());
+  EXPECT_EQ(store_->FindSweep("s5")->owner, "bob");
+}
+
+TEST_F(StoreSweeps, TheQuotaOfDataCountsWhatIsNew) {
+  const Quotas quotas = {.dataset_bytes = 100};
+  const auto upload = [&](const std::string& owner, const std::string& digest, size_t bytes) {
+    const int64_t id = store_->BeginDataset("data", owner).value();
+    const std::vector<StoredPassage> rows = {{"p", 1, std::string(bytes, 'x')}};
+    absl::Status status = store_->AddPassages(id, rows, quotas);
+    if (status.ok()) status = store_->FinishDataset(id, digest, 5, quotas).status();
+    if (!status.ok()) {
+      EXPECT_TRUE(store_->DropDataset(id).ok());
+    }
+    return status;
+  };
+  EXPECT_TRUE(upload("ann", "d1", 60).ok());
+  EXPECT_TRUE(upload("ann", "d1", 60).ok());  // is there already
+  EXPECT_EQ(upload("ann", "d2", 50).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(upload("ann", "d3", 40).ok());
+  EXPECT_TRUE(upload("bob", "d4", 100).ok());
+  EXPECT_EQ(upload("cat", "d5", 101).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(StoreSweeps, DataThatNoSweepUsesGoes) {
+  const int64_t used = Dataset("used", 2);
+  Dataset("unused", 2);
+  ASSERT_TRUE(store_->CreateSweep(Spec("s1", {used})).ok());
+  EXPECT_FALSE(store_->DropUnusedDataset(0).value());  // it was uploaded at 0, not before
+  EXPECT_TRUE(store_->DropUnusedDataset(1).value());
+  EXPECT_FALSE(store_->DropUnusedDataset(1).value());
+  EXPECT_TRUE(store_->FindDataset("used").ok());
+  EXPECT_EQ(store_->FindDataset("unused").status().code(), absl::StatusCode::kNotFound);
 }
 
 }  // namespace

@@ -1,0 +1,247 @@
+// What a cluster must refuse, asked of real server processes. Each case has its counterpart that
+// is let in, so that nothing is refused for another reason.
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/rpc/address.h"
+#include "services/rpc/channel.h"
+#include "services/rpc/method_access.h"
+#include "tests/cluster/generic_call.h"
+#include "tests/cluster/secured_cluster.h"
+
+namespace kvscope::cluster_test {
+namespace {
+
+using rpc::ClientSecurity;
+using rpc::Role;
+using ::testing::HasSubstr;
+
+// Read-only and cheap; needs the role worker. (kvscope-metrics starts fastest.)
+constexpr char kForMetrics[] = "/kvscope.v1.MetricsService/FitProbes";
+
+// What the server says to a call that, let in, is INVALID_ARGUMENT (no unit is named).
+absl::Status Ask(const std::string& address, const ClientSecurity& security) {
+  const auto channel = rpc::Dial(address, security);
+  return channel.ok() ? GenericCall(*channel, kForMetrics) : channel.status();
+}
+
+void ExpectLetIn(const absl::Status& status) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+}
+
+std::string ReadAll(const std::string& path) {
+  std::ostringstream content;
+  content << std::ifstream(path).rdbuf();
+  return content.str();
+}
+
+class Refusals : public testing::Test {
+ protected:
+  SecuredCluster cluster_;
+};
+
+TEST_F(Refusals, Plaintext) {
+  ExpectLetIn(Ask(cluster_.Metrics(), cluster_.Client(Role::kWorker)));
+  EXPECT_EQ(Ask(cluster_.Metrics(), {}).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(Refusals, PlaintextBeyondLoopbackBeforeItBegins) {
+  Process server("kvscope-metrics", {"--listen", "0.0.0.0:0"}, cluster_.Path("open.log"));
+  while (server.running()) absl::SleepFor(absl::Milliseconds(10));
+  EXPECT_THAT(ReadAll(cluster_.Path("open.log")), HasSubstr("refusing to listen on 0.0.0.0:0"));
+  EXPECT_EQ(Ask("192.0.2.1:7402", {}).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(Refusals, AServerOfAnotherRoot) {
+  const rpc::CertificateAuthority other("another root");
+  other.WriteRoot(cluster_.Path("other-ca"));
+  ClientSecurity client = cluster_.Client(Role::kWorker);
+  client.tls.ca = cluster_.Path("other-ca.crt");
+  const absl::Status refused = Ask(cluster_.Metrics(), client);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("certificate verify failed"));
+}
+
+TEST_F(Refusals, AClientOfAnotherRoot) {
+  const rpc::CertificateAuthority other("another root");
+  other.Issue(cluster_.Path("stranger"), {.names = {"DNS:client"}});
+  ClientSecurity client = cluster_.Client(Role::kWorker);
+  client.tls.cert = cluster_.Path("stranger.crt");
+  client.tls.key = cluster_.Path("stranger.key");
+  EXPECT_EQ(Ask(cluster_.Metrics(), client).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(Refusals, AClientWithoutACertificate) {
+  ClientSecurity client = cluster_.Client(Role::kWorker);
+  client.tls = {.ca = client.tls.ca};
+  EXPECT_EQ(Ask(cluster_.Metrics(), client).code(), absl::StatusCode::kUnavailable);
+  const std::string lax =
+      cluster_.StartMetrics({"--tls-cert", cluster_.Path("server.crt"), "--tls-key",
+                             cluster_.Path("server.key"), "--tls-ca", cluster_.Path("ca.crt"),
+                             "--tls-client-auth", "none", "--store", cluster_.Path("lax")});
+  ExpectLetIn(Ask(lax, client));
+}
+
+TEST_F(Refusals, AServerWhoseCertificateExpired) {
+  cluster_.authority().Issue(cluster_.Path("brief"),
+                             {.names = {"IP:127.0.0.1"}, .lifetime = absl::Seconds(6)});
+  const absl::Time end = absl::Now() + absl::Seconds(6);
+  const std::string server =
+      cluster_.StartMetrics({"--tls-cert", cluster_.Path("brief.crt"), "--tls-key",
+                             cluster_.Path("brief.key"), "--store", cluster_.Path("brief")});
+  const ClientSecurity client = {.tls = {.ca = cluster_.Path("ca.crt")}};
+  ExpectLetIn(Ask(server, client));
+  absl::SleepFor(end - absl::Now() + absl::Seconds(2));
+  const absl::Status refused = Ask(server, client);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("certificate verify failed"));
+}
+
+TEST_F(Refusals, AnExpiredCertificateOfAClientOrAtTheStart) {
+  cluster_.authority().Issue(cluster_.Path("old"),
+                             {.names = {"DNS:client"}, .lifetime = -absl::Minutes(1)});
+  // A client that does not look at its own certificate, as ours would.
+  const auto dial = [this](const std::string& name) {
+    return grpc::CreateChannel(
+        cluster_.Metrics(),
+        grpc::SslCredentials({.pem_root_certs = ReadAll(cluster_.Path("ca.crt")),
+                              .pem_private_key = ReadAll(cluster_.Path(name + ".key")),
+                              .pem_cert_chain = ReadAll(cluster_.Path(name + ".crt"))}));
+  };
+  EXPECT_EQ(GenericCall(dial("client"), kForMetrics).code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(GenericCall(dial("old"), kForMetrics).code(), absl::StatusCode::kUnavailable);
+
+  Process server("kvscope-metrics",
+                 {"--listen", "127.0.0.1:0", "--tls-cert", cluster_.Path("old.crt"), "--tls-key",
+                  cluster_.Path("old.key")},
+                 cluster_.Path("old.log"));
+  while (server.running()) absl::SleepFor(absl::Milliseconds(10));
+  EXPECT_THAT(ReadAll(cluster_.Path("old.log")), HasSubstr("the certificate has expired"));
+}
+
+TEST_F(Refusals, AServerOfAnotherName) {
+  cluster_.authority().Issue(cluster_.Path("other"), {.names = {"DNS:elsewhere.test"}});
+  const std::string server =
+      cluster_.StartMetrics({"--tls-cert", cluster_.Path("other.crt"), "--tls-key",
+                             cluster_.Path("other.key"), "--store", cluster_.Path("other")});
+  ClientSecurity client = {.tls = {.ca = cluster_.Path("ca.crt")}};
+  EXPECT_EQ(Ask(server, client).code(), absl::StatusCode::kUnavailable);
+  client.server_name = "elsewhere.test";
+  ExpectLetIn(Ask(server, client));
+}
+
+// Whether a handshake of exactly `version` succeeds.
+bool Handshakes(const SecuredCluster& cluster, const std::string& address, int version) {
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_security_level(context, 0);  // the client at least would do it
+  SSL_CTX_set_min_proto_version(context, version);
+  SSL_CTX_set_max_proto_version(context, version);
+  SSL_CTX_use_certificate_file(context, cluster.Path("client.crt").c_str(), SSL_FILETYPE_PEM);
+  SSL_CTX_use_PrivateKey_file(context, cluster.Path("client.key").c_str(), SSL_FILETYPE_PEM);
+  const std::string alpn = "\x02h2";
+  SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(alpn.data()),
+                          static_cast<unsigned>(alpn.size()));
+  BIO* connection = BIO_new_ssl_connect(context);
+  BIO_set_conn_hostname(connection, address.c_str());
+  const bool done = BIO_do_connect(connection) == 1;
+  BIO_free_all(connection);
+  SSL_CTX_free(context);
+  return done;
+}
+
+TEST_F(Refusals, Tls11) {
+  EXPECT_TRUE(Handshakes(cluster_, cluster_.Metrics(), TLS1_3_VERSION));
+  EXPECT_TRUE(Handshakes(cluster_, cluster_.Metrics(), TLS1_2_VERSION));
+  EXPECT_FALSE(Handshakes(cluster_, cluster_.Metrics(), TLS1_1_VERSION));
+  EXPECT_FALSE(Handshakes(cluster_, cluster_.Metrics(), TLS1_VERSION));
+}
+
+TEST_F(Refusals, NoTokenAWrongOneAndARevokedOne) {
+  ClientSecurity client = cluster_.Client(Role::kWorker);
+  ExpectLetIn(Ask(cluster_.Metrics(), client));
+  client.token_file = "";
+  EXPECT_EQ(Ask(cluster_.Metrics(), client).code(), absl::StatusCode::kUnauthenticated);
+  const std::string late = cluster_.Invite("late", Role::kWorker);
+  client.token_file = cluster_.Path("late.token");
+  EXPECT_EQ(Ask(cluster_.Metrics(), client).code(), absl::StatusCode::kUnauthenticated);
+
+  const std::string table = ReadAll(cluster_.Path("tokens"));
+  const auto await = [&](absl::StatusCode code) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    absl::Status status;
+    do {
+      status = Ask(cluster_.Metrics(), client);
+    } while (status.code() != code && absl::Now() < deadline);
+    EXPECT_EQ(status.code(), code) << status;
+  };
+  cluster_.Write("tokens", table + late);
+  await(absl::StatusCode::kInvalidArgument);  // let in
+  cluster_.Write("tokens", table);
+  await(absl::StatusCode::kUnauthenticated);
+}
+
+// Every role against every method of ours, on the server that offers it.
+TEST_F(Refusals, ARoleThatIsTooSmall) {
+  const auto server = [this](std::string_view path) {
+    if (path.starts_with("/kvscope.v1.MetricsService/")) return cluster_.Metrics();
+    if (path.starts_with("/kvscope.v1.InferenceService/")) return cluster_.Inference();
+    return cluster_.Orchestrator();
+  };
+  int refused = 0;
+  for (const Role role : {Role::kRead, Role::kSubmit, Role::kWorker, Role::kAdmin}) {
+    for (const rpc::MethodAccess& method : rpc::AllMethods()) {
+      if (!method.path.starts_with("/kvscope.")) continue;
+      const auto channel = rpc::Dial(server(method.path), cluster_.Client(role));
+      ASSERT_TRUE(channel.ok()) << channel.status();
+      const absl::Status status = GenericCall(*channel, std::string(method.path));
+      const bool allowed = rpc::Allows(role, *method.needed);
+      EXPECT_EQ(status.code() != absl::StatusCode::kPermissionDenied, allowed)
+          << rpc::RoleName(role) << " for " << method.path << ": " << status;
+      EXPECT_NE(status.code(), absl::StatusCode::kUnauthenticated);
+      EXPECT_NE(status.code(), absl::StatusCode::kUnavailable) << status;
+      refused += allowed ? 0 : 1;
+    }
+  }
+  EXPECT_GT(refused, 20);
+}
+
+TEST_F(Refusals, AMethodThatNobodyOffers) {
+  const auto channel = rpc::Dial(cluster_.Metrics(), cluster_.Client(Role::kAdmin));
+  ASSERT_TRUE(channel.ok());
+  EXPECT_EQ(GenericCall(*channel, "/kvscope.v1.MetricsService/Shutdown").code(),
+            absl::StatusCode::kPermissionDenied);
+}
+
+TEST_F(Refusals, HealthIsToldWithoutAToken) {
+  ClientSecurity client = cluster_.Client(Role::kRead);
+  client.token_file = "";
+  const auto channel = rpc::Dial(cluster_.Metrics(), client);
+  ASSERT_TRUE(channel.ok());
+  EXPECT_TRUE(GenericCall(*channel, "/grpc.health.v1.Health/Check").ok());
+}
+
+TEST_F(Refusals, AMessageThatIsTooLarge) {
+  const rpc::Address address = *rpc::ParseAddress(cluster_.Metrics());
+  const auto credentials = rpc::MakeChannelCredentials(address, cluster_.Client(Role::kWorker));
+  ASSERT_TRUE(credentials.ok()) << credentials.status();
+  grpc::ChannelArguments unlimited;
+  unlimited.SetMaxSendMessageSize(-1);
+  const auto channel = grpc::CreateCustomChannel(address.ToString(), *credentials, unlimited);
+  EXPECT_EQ(GenericCall(channel, kForMetrics, std::string(5 << 20, '\0')).code(),
+            absl::StatusCode::kResourceExhausted);
+  ExpectLetIn(GenericCall(channel, kForMetrics));
+}
+
+}  // namespace
+}  // namespace kvscope::cluster_test
