@@ -1,15 +1,22 @@
-"""python -m kvscope COMMAND: `figures` is the only one yet."""
+"""python -m kvscope COMMAND: `figures` draws a report's figures, `ray` keeps workers running."""
+
+from __future__ import annotations
 
 import sys
 
-from kvscope import figures
-
 
 def main() -> int:
-    if len(sys.argv) < 2 or sys.argv[1] != "figures":
-        print("usage: python -m kvscope figures DIR", file=sys.stderr)
-        return 2
-    return figures.main(sys.argv[2:])
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command == "figures":
+        from kvscope import figures
+
+        return figures.main(sys.argv[2:])
+    if command == "ray":
+        from kvscope import ray
+
+        return ray.main(sys.argv[2:])
+    print("usage: python -m kvscope figures|ray ...", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """Draws what `kvscope report --figures DIR` wrote: <id>.vl.json and <id>.csv as SVG and PNG."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import pathlib
 import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 SUFFIX = ".vl.json"
 FORMATS = ("svg", "png")
@@ -14,15 +18,15 @@ class FigureError(Exception):
     """What is wrong with a file, in a sentence for its reader."""
 
 
-def load(spec_file: pathlib.Path) -> dict:
+def load(spec_file: pathlib.Path) -> dict[str, Any]:
     """The specification with its rows put in, so that it needs no other file."""
     try:
-        spec = json.loads(spec_file.read_text(encoding="utf-8"))
+        spec: dict[str, Any] = json.loads(spec_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FigureError(f"{spec_file}: not a JSON file: {error}") from None
     data = spec.get("data") if isinstance(spec, dict) else None
     url = data.get("url") if isinstance(data, dict) else None
-    if not isinstance(url, str):
+    if not isinstance(data, dict) or not isinstance(url, str):
         raise FigureError(f"{spec_file}: data.url must name the figure's CSV file")
     if pathlib.PurePath(url).name != url:
         raise FigureError(f"{spec_file}: data.url is {url!r}, but must be a file beside it")
@@ -34,7 +38,12 @@ def load(spec_file: pathlib.Path) -> dict:
     return spec
 
 
-def draw(spec_file: pathlib.Path, out: pathlib.Path, formats=FORMATS, scale: float = 2) -> list:
+def draw(
+    spec_file: pathlib.Path,
+    out: pathlib.Path,
+    formats: Iterable[str] = FORMATS,
+    scale: float = 2,
+) -> list[pathlib.Path]:
     """Writes the figure into the folder `out`, once a format; returns the files' paths."""
     import vl_convert
 
@@ -55,7 +64,7 @@ def draw(spec_file: pathlib.Path, out: pathlib.Path, formats=FORMATS, scale: flo
     return written
 
 
-def find(folder: pathlib.Path, only) -> list:
+def find(folder: pathlib.Path, only: Sequence[str]) -> list[pathlib.Path]:
     """The folder's specifications, by name; those of `only` where it names any."""
     command = f"`kvscope report SWEEP --figures {folder}`"
     if not folder.is_dir():
@@ -69,7 +78,7 @@ def find(folder: pathlib.Path, only) -> list:
     return [found[name] for name in only] if only else list(found.values())
 
 
-def parse(arguments) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="kvscope-figures", description=__doc__)
     parser.add_argument("folder", type=pathlib.Path, metavar="DIR", help="what --figures wrote")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the pictures; default: DIR")
@@ -82,7 +91,7 @@ def parse(arguments) -> argparse.Namespace:
     return options
 
 
-def main(arguments=None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     try:
         import vl_convert  # noqa: F401

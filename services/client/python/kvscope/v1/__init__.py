@@ -1,0 +1,1 @@
+"""Messages of the cluster's services; written by scripts/generate-python."""
