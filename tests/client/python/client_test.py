@@ -313,6 +313,15 @@ class Broken(unittest.TestCase):
                 call()
                 self.assertGreater(time.monotonic() - began, 0.5)
 
+    def test_a_rate_limit_slows_but_breaks_nothing(self):
+        with Cluster(workers=0, flags=("--rate-limit", "4")) as cluster:
+            with kvscope.Client(cluster.address) as client:
+                began = time.monotonic()
+                sweep = client.submit(spec())
+                for _ in range(12):
+                    sweep.refresh()
+                self.assertGreater(time.monotonic() - began, 1.5)
+
     def test_patience_ends(self):
         with Cluster(workers=0) as cluster:
             with kvscope.Client(cluster.address, timeout=1) as client:

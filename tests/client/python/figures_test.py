@@ -3,10 +3,9 @@
 
 usage: KVSCOPE=build/release/bin/kvscope KVSCOPE_SOURCE=. figures_test.py [Files|Reading|Drawing]
 
-Drawing needs vl-convert-python; without it the program says so and exits 77 (skipped).
+Drawing needs vl-convert-python (environment.py); exits 77 (skipped) where it cannot be had.
 """
 import csv
-import importlib.util
 import json
 import os
 import pathlib
@@ -19,6 +18,7 @@ SOURCE = pathlib.Path(os.environ["KVSCOPE_SOURCE"]).resolve()
 PACKAGE = SOURCE / "services" / "client" / "python"
 sys.path[:0] = [str(SOURCE / "tests" / "cli"), str(PACKAGE)]
 
+import environment  # noqa: E402
 from cli_test import Cli  # noqa: E402
 
 from kvscope import figures  # noqa: E402
@@ -152,7 +152,6 @@ class Drawing(Package):
 
 
 if __name__ == "__main__":
-    if "Drawing" in sys.argv[1:] and importlib.util.find_spec("vl_convert") is None:
-        print("skipped: vl-convert is not installed (pip install vl-convert-python)")
-        sys.exit(77)
+    if "Drawing" in sys.argv[1:]:
+        environment.enter("figures", ("vl-convert-python==1.9.0.post1",))
     unittest.main()
