@@ -1,6 +1,7 @@
 #include "services/rpc/authenticator.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -70,17 +71,22 @@ void Authenticator::Reload() {
     return;
   }
   if (content_ == before) return;
-  int cancelled = 0;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (const auto& [context, hash] : calls_) {
-      if (table_->Find(hash)) continue;
-      context->TryCancel();
-      ++cancelled;
-    }
-  }
   Log(LogLevel::kInfo, "the token file was read anew",
-      {{"tokens", absl::StrCat(table()->size())}, {"cancelled_calls", absl::StrCat(cancelled)}});
+      {{"tokens", absl::StrCat(table()->size())},
+       {"cancelled_calls", absl::StrCat(CancelRevoked())}});
+}
+
+int Authenticator::CancelRevoked() {
+  const std::shared_ptr<const TokenTable> accepted = table();
+  const std::lock_guard<std::recursive_mutex> lock(calls_mutex_);
+  std::vector<const grpc::ServerContextBase*> revoked;
+  for (const auto& [context, hash] : calls_) {
+    if (!accepted->Find(hash)) revoked.push_back(context);
+  }
+  for (const grpc::ServerContextBase* context : revoked) {
+    if (calls_.contains(context)) context->TryCancel();  // it lives: CallEnds waits for the lock
+  }
+  return static_cast<int>(revoked.size());
 }
 
 absl::StatusOr<Caller> Authenticator::Identify(std::string_view authorization) const {
@@ -118,12 +124,12 @@ void Authenticator::CallBegins(const grpc::ServerContextBase* context,
   const std::optional<std::string_view> token = TokenOf(authorization);
   if (!token) return;
   const TokenHash hash = HashToken(*token);
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::lock_guard<std::recursive_mutex> lock(calls_mutex_);
   calls_[context] = hash;
 }
 
 void Authenticator::CallEnds(const grpc::ServerContextBase* context) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::lock_guard<std::recursive_mutex> lock(calls_mutex_);
   calls_.erase(context);
 }
 

@@ -40,12 +40,15 @@ class Authenticator {
   explicit Authenticator(std::string token_file) : token_file_(std::move(token_file)) {}
   absl::Status Load();
   void Reload();
+  int CancelRevoked();
   std::shared_ptr<const TokenTable> table() const;
 
   const std::string token_file_;
   mutable std::mutex mutex_;
   std::shared_ptr<const TokenTable> table_;
   std::string content_;  // what table_ was made of
+  // Recursive, as a call may end on the thread that cancels it.
+  std::recursive_mutex calls_mutex_;
   std::map<const grpc::ServerContextBase*, TokenHash> calls_;
   std::unique_ptr<FileWatch> watch_;  // last: it calls Reload
 };

@@ -36,6 +36,12 @@ absl::Status WritePortFile(const std::string& path, int port) {
   return absl::OkStatus();
 }
 
+// What is served, in a word.
+std::string TransportOf(const ServiceFlags& flags) {
+  if (flags.tls.cert.empty()) return "plaintext";
+  return flags.tls.ca.empty() || !flags.client_certs ? "TLS" : "mTLS";
+}
+
 }  // namespace
 
 void BlockSignals() {
@@ -72,6 +78,8 @@ int ServeUntilSignal(const ServiceFlags& flags, Server* server,
   }
   Log(LogLevel::kInfo, "serving",
       {{"address", server == nullptr ? "" : server->address()},
+       {"transport", TransportOf(flags)},
+       {"authentication", flags.token_file.empty() ? "none" : "tokens"},
        {"version", std::string(kVersion)}});
   if (!flags.port_file.empty() && server != nullptr) {
     const absl::Status written = WritePortFile(flags.port_file, server->port());

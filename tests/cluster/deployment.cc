@@ -155,7 +155,7 @@ class Processes final : public Deployment {
             "--max-attempts", absl::StrCat(options_.max_attempts)},
         folder_ + "/orchestrator.log");
     address_ = absl::StrCat("127.0.0.1:", WaitForPort(port_file, *orchestrator_));
-    const auto dialled = rpc::Dial(address_, false);
+    const auto dialled = rpc::Dial(address_, {});
     ASSERT_TRUE(dialled.ok()) << dialled.status();
     channel_ = *dialled;
     ASSERT_TRUE(rpc::WaitForConnected(*channel_, address_, absl::Minutes(1)).ok());

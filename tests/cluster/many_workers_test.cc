@@ -43,7 +43,7 @@ class ManyWorkers : public testing::Test {
                                  folder_ + "/store.db", "--drain-timeout", "2"},
         log_);
     address_ = absl::StrCat("127.0.0.1:", WaitForPort(port_file, *orchestrator_));
-    const auto channel = rpc::Dial(address_, false);
+    const auto channel = rpc::Dial(address_, {});
     ASSERT_TRUE(channel.ok()) << channel.status();
     stub_ = v1::OrchestratorService::NewStub(*channel);
   }

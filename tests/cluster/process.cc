@@ -57,7 +57,7 @@ int Process::Terminate() {
   const absl::Time deadline = absl::Now() + absl::Minutes(1);
   while (running() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(10));
   const bool ended = !running();
-  const int code = ended && WIFEXITED(status_) ? WEXITSTATUS(status_) : -1;
+  const int code = exit_code();
   if (code != 0) {
     std::ostringstream log;
     log << std::ifstream(log_file_).rdbuf();
@@ -65,6 +65,10 @@ int Process::Terminate() {
                   << log.str();
   }
   return code;
+}
+
+int Process::exit_code() const {
+  return pid_ < 0 && WIFEXITED(status_) ? WEXITSTATUS(status_) : -1;
 }
 
 void Process::Stop() { kill(pid_, SIGSTOP); }

@@ -23,6 +23,7 @@ class Process {
   void Stop();      // SIGSTOP
   void Continue();  // SIGCONT
   bool running();
+  int exit_code() const;  // of a process that has ended by itself; else -1
 
  private:
   void Reap();

@@ -14,7 +14,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "kvscope/v1/worker.grpc.pb.h"
 #include "services/rpc/address.h"
+#include "services/rpc/call_policy.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/method_access.h"
 #include "tests/cluster/generic_call.h"
@@ -191,6 +193,37 @@ TEST_F(Refusals, NoTokenAWrongOneAndARevokedOne) {
   await(absl::StatusCode::kUnauthenticated);
 }
 
+// The orchestrator's streams are served by callbacks, which may end on the thread that cancels
+// them.
+TEST_F(Refusals, ARunningStreamWhoseTokenIsRevoked) {
+  const std::string table = ReadAll(cluster_.Path("tokens"));
+  cluster_.Write("tokens", table + cluster_.Invite("late", Role::kWorker));
+  ClientSecurity client = cluster_.Client(Role::kWorker);
+  client.token_file = cluster_.Path("late.token");
+  const auto channel = rpc::Dial(cluster_.Orchestrator(), client);
+  ASSERT_TRUE(channel.ok()) << channel.status();
+  const auto stub = v1::WorkerService::NewStub(*channel);
+  rpc::StreamContext context;
+  const auto stream = stub->Work(&context);
+  v1::WorkerMessage message;
+  v1::Hello* hello = message.mutable_hello();
+  hello->set_worker_id("late");
+  hello->set_code_version("late");
+  hello->add_devices("cpu");
+  stream->Write(message);
+  v1::OrchestratorMessage reply;
+  ASSERT_TRUE(stream->Read(&reply));
+  EXPECT_TRUE(reply.has_welcome());
+  cluster_.Write("tokens", table);
+  while (stream->Read(&reply)) {
+  }
+  const grpc::Status ended = stream->Finish();
+  EXPECT_EQ(ended.error_code(), grpc::StatusCode::CANCELLED) << ended.error_message();
+  // The server is as well as before.
+  const auto again = rpc::Dial(cluster_.Orchestrator(), cluster_.Client(Role::kRead));
+  EXPECT_TRUE(GenericCall(*again, "/kvscope.v1.OrchestratorService/ListSweeps").ok());
+}
+
 // Every role against every method of ours, on the server that offers it.
 TEST_F(Refusals, ARoleThatIsTooSmall) {
   const auto server = [this](std::string_view path) {
@@ -229,6 +262,54 @@ TEST_F(Refusals, HealthIsToldWithoutAToken) {
   const auto channel = rpc::Dial(cluster_.Metrics(), client);
   ASSERT_TRUE(channel.ok());
   EXPECT_TRUE(GenericCall(*channel, "/grpc.health.v1.Health/Check").ok());
+}
+
+// Runs `kvscope` to its end; its exit code, and what it said if that is not `expected`.
+int RunProgram(const std::string& program, const std::vector<std::string>& arguments,
+               const std::string& log, int expected) {
+  Process process(program, arguments, log);
+  const absl::Time deadline = absl::Now() + absl::Minutes(2);
+  while (process.running() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(20));
+  if (expected == 0) return process.Terminate();
+  EXPECT_FALSE(process.running());
+  return process.exit_code();
+}
+
+// With the right files everything works: a worker, the metrics service and the command line.
+TEST_F(Refusals, NothingOfASweepThatMayRun) {
+  cluster_.Inference();
+  std::ofstream(cluster_.Path("sweep.yaml"))
+      << "name: secured\nmodel: pocket-llama\ndatasets: [{name: knowledge, scale: pocket, "
+         "passages: "
+         "1, seed: 1}]\nregimes: [agnostic]\npresses: [knorm]\nratios: [0, 0.5]\n"
+         "max_new_tokens: 4\n";
+  const auto kvscope = [this](std::vector<std::string> words, const char* role, int expected) {
+    for (const std::string& word :
+         {std::string("--connect"), cluster_.Orchestrator(), std::string("--tls-ca"),
+          cluster_.Path("ca.crt"), std::string("--tls-cert"), cluster_.Path("client.crt"),
+          std::string("--tls-key"), cluster_.Path("client.key"), std::string("--token-file"),
+          cluster_.Path(std::string(role) + ".token")}) {
+      words.push_back(word);
+    }
+    EXPECT_EQ(RunProgram("kvscope", words, cluster_.Path("kvscope.log"), expected), expected);
+  };
+  kvscope({"run", cluster_.Path("sweep.yaml"), "--out", cluster_.Path("refused")}, "read", 1);
+  kvscope({"run", cluster_.Path("sweep.yaml"), "--out", cluster_.Path("out")}, "submit", 0);
+  EXPECT_THAT(ReadAll(cluster_.Path("out/answers.csv")), HasSubstr("pocket-llama"));
+  kvscope({"results", "secured", "--level", "cells"}, "read", 0);
+  kvscope({"sweeps", "delete", "secured"}, "read", 1);
+  kvscope({"sweeps", "delete", "secured"}, "worker", 1);
+  kvscope({"sweeps", "delete", "secured"}, "submit", 0);
+}
+
+TEST_F(Refusals, NoHealthOfAServerThatIsThere) {
+  const std::vector<std::string> ask = {"healthcheck", cluster_.Metrics()};
+  EXPECT_EQ(RunProgram("kvscope-metrics", ask, cluster_.Path("ask.log"), 1), 1);
+  std::vector<std::string> ask_well = ask;
+  ask_well.insert(ask_well.end(),
+                  {"--tls-cert", cluster_.Path("server.crt"), "--tls-key",
+                   cluster_.Path("server.key"), "--tls-ca", cluster_.Path("ca.crt")});
+  EXPECT_EQ(RunProgram("kvscope-metrics", ask_well, cluster_.Path("ask.log"), 0), 0);
 }
 
 TEST_F(Refusals, AMessageThatIsTooLarge) {

@@ -58,7 +58,7 @@ TEST(Caller, HasNoNameWithoutAuthenticationWhateverItClaims) {
   grpc::Service* services[] = {&listener};
   const auto server = Server::Start({.listen = "127.0.0.1:0"}, services);
   ASSERT_TRUE(server.ok()) << server.status();
-  for (const auto& channel : {*Dial((*server)->address(), false), (*server)->InProcessChannel()}) {
+  for (const auto& channel : {*Dial((*server)->address(), {}), (*server)->InProcessChannel()}) {
     const auto stub = v1::OrchestratorService::NewStub(channel);
     grpc::ClientContext context;
     context.AddMetadata("kvscope-caller", "somebody-else");

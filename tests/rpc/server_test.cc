@@ -70,7 +70,7 @@ TEST(Server, AnswersOverBothTransportsWithinTheSameLimits) {
   const auto server = StartEcho(echo, "127.0.0.1:0");
   ASSERT_NE(server, nullptr);
   EXPECT_EQ(server->address(), absl::StrCat("127.0.0.1:", server->port()));
-  const auto dialled = Dial(server->address(), false);
+  const auto dialled = Dial(server->address(), {});
   ASSERT_TRUE(dialled.ok());
   ASSERT_TRUE(WaitForConnected(**dialled, server->address(), absl::Seconds(10)).ok());
   for (const auto& channel : {*dialled, server->InProcessChannel()}) {
@@ -115,7 +115,7 @@ TEST(Server, ShutdownWaitsForARunningCallAndThenCancelsIt) {
   echo.hold = true;
   const auto server = StartEcho(echo, "127.0.0.1:0");
   ASSERT_NE(server, nullptr);
-  const auto channel = *Dial(server->address(), false);
+  const auto channel = *Dial(server->address(), {});
   int64_t echoed = 0;
   absl::Status outcome;
   std::thread caller([&] { outcome = Send(channel, 1, &echoed); });
@@ -135,7 +135,7 @@ TEST(Channel, SaysWhereNobodyAnswers) {
   ASSERT_NE(server, nullptr);
   const std::string address = server->address();
   server.reset();
-  const auto channel = *Dial(address, false);
+  const auto channel = *Dial(address, {});
   const absl::Status status = WaitForConnected(*channel, address, absl::Milliseconds(300));
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr(address));

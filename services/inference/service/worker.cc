@@ -75,8 +75,9 @@ void Worker::Run() {
     }
     pause = session->welcomed() ? kMinPause : std::min(2 * pause, kMaxPause);
     if (!status.ok()) {
-      rpc::Log(rpc::LogLevel::kDebug, "no line to the orchestrator",
-               {{"error", status.ToString()}});
+      const bool forbidden = absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status);
+      rpc::Log(forbidden ? rpc::LogLevel::kError : rpc::LogLevel::kDebug,
+               "no line to the orchestrator", {{"error", status.ToString()}});
     }
     // Workers that lost the same orchestrator do not come back in step.
     if (!Pause(pause * std::uniform_real_distribution<double>(0.5, 1.0)(jitter))) break;

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "services/metrics/service/fit_probes.h"
 #include "services/metrics/service/service_metrics.h"
 #include "services/metrics/service/unit_measure.h"
@@ -20,6 +21,7 @@ using Stream = grpc::ServerReaderWriter<v1::PassageMetrics, v1::SurvivalRecord>;
 
 constexpr int kMaxFits = 4;    // callers at once; each may take a machine's cores
 constexpr int kMaxUnits = 64;  // at once; each holds up to one passage
+constexpr absl::Duration kRetryDelay = absl::Seconds(1);  // advice to those over the above
 constexpr size_t kMaxKeyLogged = 100;
 
 absl::Status WritePassage(UnitMeasure& measure, Stream& stream) {
@@ -64,8 +66,10 @@ grpc::Status MetricsService::MeasureUnit(grpc::ServerContext*, Stream* stream) {
   if (units_running_.fetch_add(1) < kMaxUnits) {
     status = Measure(features_ ? &*features_ : nullptr, *stream, unit_key);
   } else {
-    status = absl::ResourceExhaustedError(
-        absl::StrCat("the metrics service measures ", kMaxUnits, " units already; try again"));
+    status = rpc::WithRetryDelay(
+        absl::ResourceExhaustedError(
+            absl::StrCat("the metrics service measures ", kMaxUnits, " units already; try again")),
+        kRetryDelay);
   }
   units_running_.fetch_sub(1);
   counts_.units_running.Add(-1);
@@ -93,10 +97,10 @@ grpc::Status MetricsService::FitProbes(grpc::ServerContext* context,
   if (fits_running_.fetch_add(1) < kMaxFits) {
     status = metrics::FitProbes(features_ ? &*features_ : nullptr, *request, hooks);
   } else {
-    status =
+    status = rpc::WithRetryDelay(
         absl::ResourceExhaustedError(absl::StrCat("the metrics service fits probes for ", kMaxFits,
-                                                  " callers already; try "
-                                                  "again"));
+                                                  " callers already; try again")),
+        kRetryDelay);
   }
   fits_running_.fetch_sub(1);
   return rpc::ToGrpc(status);

@@ -64,7 +64,7 @@ int64_t CountUnsound(Stub& stub, const std::string& sweep) {
 
 nlohmann::json WorkOff(const SweepGrid& grid, const std::string& address, int workers,
                        absl::Duration think) {
-  const auto channel = rpc::Dial(address, false);
+  const auto channel = rpc::Dial(address, {});
   if (!channel.ok()) return nullptr;
   const auto stub = v1::OrchestratorService::NewStub(*channel);
   std::vector<std::unique_ptr<SimulatedWorker>> crew;

@@ -258,7 +258,7 @@ TEST_F(UnitRunnerTest, AnErrorOfTheReaderEndsTheRun) {
 }
 
 TEST_F(UnitRunnerTest, AMissingMetricsServiceIsNotTheUnitsFault) {
-  const auto nobody = rpc::Dial("127.0.0.1:1", false);
+  const auto nobody = rpc::Dial("127.0.0.1:1", {});
   UnitRunner runner(cache_, *nobody, "cpu");
   Cancellation cancellation;
   const UnitHooks hooks = {.emit = [](v1::ResultChunk&&) { return absl::OkStatus(); }};
