@@ -18,6 +18,7 @@
 #include "services/rpc/address.h"
 #include "services/rpc/call_policy.h"
 #include "services/rpc/channel.h"
+#include "services/rpc/grpc_status.h"
 #include "services/rpc/method_access.h"
 #include "tests/cluster/generic_call.h"
 #include "tests/cluster/secured_cluster.h"
@@ -88,10 +89,10 @@ TEST_F(Refusals, AClientWithoutACertificate) {
   ClientSecurity client = cluster_.Client(Role::kWorker);
   client.tls = {.ca = client.tls.ca};
   EXPECT_EQ(Ask(cluster_.Metrics(), client).code(), absl::StatusCode::kUnavailable);
-  const std::string lax =
-      cluster_.StartMetrics({"--tls-cert", cluster_.Path("server.crt"), "--tls-key",
-                             cluster_.Path("server.key"), "--tls-ca", cluster_.Path("ca.crt"),
-                             "--tls-client-auth", "none", "--store", cluster_.Path("lax")});
+  const std::string lax = cluster_.StartServer(
+      "kvscope-metrics", {"--tls-cert", cluster_.Path("server.crt"), "--tls-key",
+                          cluster_.Path("server.key"), "--tls-ca", cluster_.Path("ca.crt"),
+                          "--tls-client-auth", "none", "--store", cluster_.Path("lax")});
   ExpectLetIn(Ask(lax, client));
 }
 
@@ -99,9 +100,9 @@ TEST_F(Refusals, AServerWhoseCertificateExpired) {
   cluster_.authority().Issue(cluster_.Path("brief"),
                              {.names = {"IP:127.0.0.1"}, .lifetime = absl::Seconds(6)});
   const absl::Time end = absl::Now() + absl::Seconds(6);
-  const std::string server =
-      cluster_.StartMetrics({"--tls-cert", cluster_.Path("brief.crt"), "--tls-key",
-                             cluster_.Path("brief.key"), "--store", cluster_.Path("brief")});
+  const std::string server = cluster_.StartServer(
+      "kvscope-metrics", {"--tls-cert", cluster_.Path("brief.crt"), "--tls-key",
+                          cluster_.Path("brief.key"), "--store", cluster_.Path("brief")});
   const ClientSecurity client = {.tls = {.ca = cluster_.Path("ca.crt")}};
   ExpectLetIn(Ask(server, client));
   absl::SleepFor(end - absl::Now() + absl::Seconds(2));
@@ -134,9 +135,9 @@ TEST_F(Refusals, AnExpiredCertificateOfAClientOrAtTheStart) {
 
 TEST_F(Refusals, AServerOfAnotherName) {
   cluster_.authority().Issue(cluster_.Path("other"), {.names = {"DNS:elsewhere.test"}});
-  const std::string server =
-      cluster_.StartMetrics({"--tls-cert", cluster_.Path("other.crt"), "--tls-key",
-                             cluster_.Path("other.key"), "--store", cluster_.Path("other")});
+  const std::string server = cluster_.StartServer(
+      "kvscope-metrics", {"--tls-cert", cluster_.Path("other.crt"), "--tls-key",
+                          cluster_.Path("other.key"), "--store", cluster_.Path("other")});
   ClientSecurity client = {.tls = {.ca = cluster_.Path("ca.crt")}};
   EXPECT_EQ(Ask(server, client).code(), absl::StatusCode::kUnavailable);
   client.server_name = "elsewhere.test";
@@ -310,6 +311,26 @@ TEST_F(Refusals, NoHealthOfAServerThatIsThere) {
                   {"--tls-cert", cluster_.Path("server.crt"), "--tls-key",
                    cluster_.Path("server.key"), "--tls-ca", cluster_.Path("ca.crt")});
   EXPECT_EQ(RunProgram("kvscope-metrics", ask_well, cluster_.Path("ask.log"), 0), 0);
+}
+
+// By every method of the orchestrator's: none may be forgotten.
+TEST_F(Refusals, CallsThatComeTooFast) {
+  const std::string address = cluster_.StartServer(
+      "kvscope-orchestrator", {"--store", cluster_.Path("fast.db"), "--rate-limit", "1"});
+  const auto channel = rpc::Dial(address, {});
+  ASSERT_TRUE(channel.ok()) << channel.status();
+  int methods = 0;
+  for (const rpc::MethodAccess& method : rpc::AllMethods()) {
+    if (!method.path.starts_with("/kvscope.v1.OrchestratorService/")) continue;
+    ++methods;
+    absl::Status status;
+    for (int call = 0; call < 50 && !absl::IsResourceExhausted(status); ++call) {
+      status = GenericCall(*channel, std::string(method.path));
+    }
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << method.path << status;
+    EXPECT_TRUE(rpc::RetryDelay(status).has_value()) << method.path;
+  }
+  EXPECT_GE(methods, 13);
 }
 
 TEST_F(Refusals, AMessageThatIsTooLarge) {

@@ -106,8 +106,9 @@ const std::string& SecuredCluster::Inference() {
   return inference_;
 }
 
-std::string SecuredCluster::StartMetrics(const std::vector<std::string>& arguments) {
-  return Start("kvscope-metrics", absl::StrCat("metrics-", processes_.size()), arguments);
+std::string SecuredCluster::StartServer(const std::string& program,
+                                        const std::vector<std::string>& arguments) {
+  return Start(program, absl::StrCat(program, "-", processes_.size()), arguments);
 }
 
 }  // namespace kvscope::cluster_test

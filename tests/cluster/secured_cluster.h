@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "services/rpc/caller.h"
 #include "services/rpc/security.h"
@@ -26,9 +27,8 @@ class SecuredCluster {
   const std::string& Metrics();
   const std::string& Inference();  // also works for the orchestrator
 
-  // Starts a further `kvscope-metrics` with `arguments` instead of the cluster's security.
-  // Returns its address.
-  std::string StartMetrics(const std::vector<std::string>& arguments);
+  // Starts a further server with `arguments` instead of the cluster's security; its address.
+  std::string StartServer(const std::string& program, const std::vector<std::string>& arguments);
 
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
   void Write(const std::string& name, const std::string& content) const;  // all or nothing
