@@ -333,8 +333,11 @@ class Broken(unittest.TestCase):
                 with self.assertRaisesRegex(kvscope.UnavailableError, "tried for 1.5 s"):
                     list(watch)
                 self.assertLess(time.monotonic() - began, 5)
-                with self.assertRaisesRegex(kvscope.UnavailableError, "tried for 1 s"):
-                    sweep.cancel()
+                for call in (sweep.cancel, lambda: sweep.results("answers"),
+                             lambda: client.submit(spec(2))):  # fmt: skip
+                    with self.assertRaisesRegex(kvscope.UnavailableError, "tried for 1 s"):
+                        call()
+                self.assertLess(time.monotonic() - began, 20)
 
 
 class Refusals(unittest.TestCase):

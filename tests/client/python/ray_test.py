@@ -22,6 +22,7 @@ environment.enter("ray", environment.CLIENT + ("ray==2.60.0",))
 import json  # noqa: E402
 import pathlib  # noqa: E402
 import signal  # noqa: E402
+import subprocess  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
@@ -166,6 +167,34 @@ class Ray(unittest.TestCase):
             "questions": [{"question": "Where did Falwyn Belmont live?", "answer": "Delgate"}],
         }
         client.submit({**SWEEP, "datasets": [kvscope.Rows("one", [passage])]}).wait()
+
+    def test_from_the_command_line(self):
+        cluster = self.enterContext(Cluster(workers=0))
+        command = [
+            sys.executable, "-m", "kvscope", "ray", "--workers", "1", "--cpus", "0.5",
+            "--orchestrator", cluster.address, "--metrics", cluster.metrics, "--models-dir", MODELS,
+            "--address", self.nodes.address, "--command", KVSCOPE.parent / "kvscope-inference",
+            "--drain-timeout", "2", "--", "--threads", "1", "--device", "cpu",
+        ]  # fmt: skip
+        keeper = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
+        said = []
+        with keeper:
+            for line in keeper.stderr:
+                said.append(line.strip())
+                if "1 running" in line:
+                    keeper.send_signal(signal.SIGTERM)
+        self.assertEqual(keeper.returncode, 0, said)
+        self.assertIn("1 running", said)
+        self.assertEqual(said[-1], "stopping")
+
+    def test_the_cluster_file_is_one_that_ray_takes(self):
+        import yaml
+        from ray.autoscaler._private.util import prepare_config, validate_config
+
+        config = yaml.safe_load((SOURCE / "deploy" / "ray" / "cluster.yaml").read_text())
+        validate_config(prepare_config(config))
+        for path in config["file_mounts"].values():
+            self.assertTrue(path.startswith("./build/") or (SOURCE / path).exists(), path)
 
     def test_what_cannot_be_placed_is_said(self):
         cluster = self.enterContext(Cluster(workers=0))

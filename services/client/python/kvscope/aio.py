@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -120,20 +121,25 @@ class AsyncClient:
             )
             return await stub(request, timeout=timeout, metadata=self._target.metadata)
 
-        return await self.attempt(method, once, None)
+        return await self.attempt(method, once)
 
     async def attempt(
         self,
         method: Method[Any, Any],
         once: Callable[[float], Awaitable[Result]],
-        timeout: float | None,
+        stream: bool = False,
     ) -> Result:
         await self._connect()
-        attempts = Attempts(self._target, timeout or self._target.timeout, method.may_be_retried)
+        attempts = Attempts(self._target, self._target.timeout, method.may_be_retried)
         while True:
+            began = time.monotonic()
             try:
-                return await once(attempts.left)
+                return await once(connection.STREAM_TIMEOUT_S if stream else attempts.left)
             except grpc.RpcError as error:
+                if stream and time.monotonic() - began > self._target.timeout:
+                    attempts = Attempts(  # it was there for long
+                        self._target, self._target.timeout, method.may_be_retried
+                    )
                 pause = attempts.pause_after(from_rpc(error))
             await asyncio.sleep(pause)
 
@@ -155,7 +161,7 @@ class AsyncClient:
         async def once(timeout: float) -> Result:
             return await collect(await self.open(method, request, timeout))
 
-        return await self.attempt(method, once, connection.STREAM_TIMEOUT_S)
+        return await self.attempt(method, once, stream=True)
 
     @property
     def _channel(self) -> grpc.aio.Channel:
@@ -207,7 +213,7 @@ class AsyncClient:
                 raise
             return await call
 
-        return await self.attempt(method, once, connection.STREAM_TIMEOUT_S)
+        return await self.attempt(method, once, stream=True)
 
 
 class AsyncSweep:

@@ -136,23 +136,26 @@ class Client:
         stub = self._channel.unary_unary(
             method.path, method.request.SerializeToString, method.response.FromString
         )
-        return self.attempt(
-            method, lambda timeout: stub(request, timeout, self._target.metadata), None
-        )
+        return self.attempt(method, lambda timeout: stub(request, timeout, self._target.metadata))
 
     def attempt(
         self,
         method: Method[Any, Any],
         once: Callable[[float], Result],
-        timeout: float | None,
+        stream: bool = False,
     ) -> Result:
-        """`once` with the seconds that are left, again and again as far as the call allows it."""
+        """`once` with the seconds that it may take, again and again as far as the call allows it."""
         self._connect()
-        attempts = Attempts(self._target, timeout or self._target.timeout, method.may_be_retried)
+        attempts = Attempts(self._target, self._target.timeout, method.may_be_retried)
         while True:
+            began = time.monotonic()
             try:
-                return once(attempts.left)
+                return once(connection.STREAM_TIMEOUT_S if stream else attempts.left)
             except grpc.RpcError as error:
+                if stream and time.monotonic() - began > self._target.timeout:
+                    attempts = Attempts(  # it was there for long
+                        self._target, self._target.timeout, method.may_be_retried
+                    )
                 pause = attempts.pause_after(from_rpc(error))
             time.sleep(pause)
 
@@ -176,7 +179,7 @@ class Client:
         return self.attempt(
             method,
             lambda timeout: collect(self.open(method, request, timeout)),
-            connection.STREAM_TIMEOUT_S,
+            stream=True,
         )
 
     def _connect(self) -> None:
@@ -221,7 +224,7 @@ class Client:
                     raise wrong[0] from None
                 raise
 
-        return self.attempt(method, once, connection.STREAM_TIMEOUT_S)
+        return self.attempt(method, once, stream=True)
 
 
 class Sweep:

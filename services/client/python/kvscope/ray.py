@@ -228,7 +228,7 @@ def launch(
     if workers < 1:
         raise InvalidArgumentError(f"workers: is {workers}, must be at least 1")
     if not ray.is_initialized():
-        ray.init(address=address or "auto", log_to_driver=False)
+        ray.init(address=address or "auto", log_to_driver=False, logging_level="WARNING")
     words = shlex.split(command) if isinstance(command, str) else list(command)
     words += ["--orchestrator", orchestrator, "--metrics", metrics]
     words += ["--models-dir", os.fspath(models_dir), "--drain-timeout", f"{drain_timeout:g}"]
@@ -271,9 +271,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *unused: over.set())
     placed = launch(
         options.workers,
         orchestrator=options.orchestrator,
@@ -285,6 +282,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments=options.arguments,
         drain_timeout=options.drain_timeout,
     )
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # after Ray has set handlers of its own
+        signal.signal(number, lambda *unused: over.set())
     told = ""
     with placed:
         while not over.wait(2):
