@@ -69,6 +69,27 @@ TEST(Flags, AFileMaySetSwitchesAndNumbers) {
   EXPECT_EQ(parsed.flags.drain_timeout, absl::Milliseconds(2500));
 }
 
+TEST(Flags, SecurityReachesWhatIsServedAndWhatIsDialled) {
+  setenv("KVSCOPE_TLS_CA", "roots", 1);
+  const Parsed parsed =
+      Parse({"--tls-cert", "own", "--tls-key", "secret", "--tls-client-auth", "none",
+             "--token-file", "table", "--client-token-file", "token", "--rate-limit", "7"});
+  unsetenv("KVSCOPE_TLS_CA");
+  EXPECT_EQ(parsed.code, -1) << parsed.told;
+  const TlsFiles files = {.cert = "own", .key = "secret", .ca = "roots"};
+  const ServerSecurity server = parsed.flags.Serving().security;
+  EXPECT_EQ(server.tls, files);
+  EXPECT_FALSE(server.client_certs);
+  EXPECT_EQ(server.token_file, "table");
+  EXPECT_EQ(server.rate_limit, 7);
+  const ClientSecurity client = parsed.flags.Dialling();
+  EXPECT_EQ(client.tls, files);
+  EXPECT_EQ(client.token_file, "token");
+  EXPECT_TRUE(Parse({}).flags.Serving().security.client_certs);
+  EXPECT_EQ(Parse({"--tls-client-auth", "maybe"}).code, 2);
+  EXPECT_EQ(Parse({"--rate-limit", "-1"}).code, 2);
+}
+
 TEST(Flags, UsageErrorsNameTheWord) {
   const Parsed unknown = Parse({"--frobnicate"});
   EXPECT_EQ(unknown.code, 2);
