@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kKills = 100;  // of each service
 constexpr int kWorkers = 2;
-constexpr int kPassages = 120;  // a unit each, in either regime
+constexpr int kPassages = 60;  // a unit each, in either regime
 constexpr int kPresses = 25;
 constexpr int kRatios = 10;
 constexpr int kRegimes = 2;

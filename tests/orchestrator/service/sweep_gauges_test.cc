@@ -24,12 +24,7 @@ class ManualClock final : public Clock {
 
 class SweepGaugesTest : public StoreTest {
  protected:
-  SweepGaugesTest() {
-    rpc::SetLogLevel(rpc::LogLevel::kOff);
-    auto endpoint = rpc::MetricsEndpoint::Start("127.0.0.1:0");
-    EXPECT_TRUE(endpoint.ok());
-    endpoint_ = *std::move(endpoint);
-  }
+  SweepGaugesTest() { rpc::SetLogLevel(rpc::LogLevel::kOff); }
 
   // A running sweep: one press, ratios 0 and 0.5, one unit a key in each regime.
   void Submit(const std::string& id, const std::vector<std::string>& keys,
@@ -62,12 +57,11 @@ class SweepGaugesTest : public StoreTest {
     clock_.uptime += absl::Seconds(10);
     const absl::Status refreshed = gauges_->Refresh();
     EXPECT_TRUE(refreshed.ok()) << refreshed;
-    return rpc::Scrape(endpoint_->port());
+    return rpc::Scrape();
   }
 
   ManualClock clock_;
   std::unique_ptr<SweepGauges> gauges_ = std::make_unique<SweepGauges>(*store_, clock_);
-  std::unique_ptr<rpc::MetricsEndpoint> endpoint_;
 };
 
 TEST_F(SweepGaugesTest, CountsUnitsCellsAndStreams) {
@@ -143,7 +137,7 @@ TEST_F(SweepGaugesTest, WaitsBetweenReadings) {
   Submit("s1", {"k1"});
   clock_.uptime += absl::Milliseconds(100);
   ASSERT_TRUE(gauges_->Refresh().ok());
-  EXPECT_THAT(rpc::Scrape(endpoint_->port()), Not(HasSubstr("sweep=\"s1\"")));
+  EXPECT_THAT(rpc::Scrape(), Not(HasSubstr("sweep=\"s1\"")));
   EXPECT_THAT(Page(), HasSubstr("sweep=\"s1\""));
 }
 

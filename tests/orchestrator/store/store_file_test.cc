@@ -45,7 +45,7 @@ TEST_F(StoreFile, RefusesAStoreOfANewerProgram) {
   const absl::Status status = OpenStatus();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("version is 7"));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("up to 3"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("up to 4"));
 }
 
 TEST_F(StoreFile, AStoreOfTheFirstVersionIsMigrated) {
@@ -56,7 +56,11 @@ TEST_F(StoreFile, AStoreOfTheFirstVersionIsMigrated) {
       "ALTER TABLE cell_sums DROP COLUMN agreement_layer;"
       "ALTER TABLE cell_sums DROP COLUMN ger_layer_values;"
       "ALTER TABLE cell_sums DROP COLUMN eviction_rate_layer;"
-      "ALTER TABLE cell_sums DROP COLUMN evicted_share_layer; PRAGMA user_version = 1");
+      "ALTER TABLE cell_sums DROP COLUMN evicted_share_layer; DROP TABLE deleted_units;"
+      "ALTER TABLE sweeps DROP COLUMN owner; ALTER TABLE sweeps DROP COLUMN priority;"
+      "ALTER TABLE sweeps DROP COLUMN cells; ALTER TABLE datasets DROP COLUMN owner;"
+      "ALTER TABLE datasets DROP COLUMN bytes; ALTER TABLE datasets DROP COLUMN upload_time_ms;"
+      "DROP INDEX sweep_datasets_by_dataset; PRAGMA user_version = 1");
   Open();
   EXPECT_EQ(store_->SummarizeCells(row, {0, 0, "agnostic"})->size(), 2u);
   EXPECT_EQ(store_->CountUnits(row, {0, 0, "agnostic"})->done, 1);
@@ -65,6 +69,13 @@ TEST_F(StoreFile, AStoreOfTheFirstVersionIsMigrated) {
   EXPECT_EQ(second->model_ordinal, 0);
   EXPECT_TRUE(Commit(*second, SmallResult(0.5)));
   EXPECT_EQ(store_->FindSweep("s1")->state, SweepState::kSucceeded);
+
+  // What its data sets weigh was counted.
+  const int64_t upload = store_->BeginDataset("more").value();
+  ASSERT_TRUE(store_->AddPassages(upload, std::vector<StoredPassage>{{"p", 1, "{}"}}).ok());
+  const Quotas quotas = {.dataset_bytes = 3};
+  EXPECT_EQ(store_->FinishDataset(upload, "more", 0, quotas).status().code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
 TEST_F(StoreFile, RefusesWhatIsNoDatabase) {
