@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/impl/client_unary_call.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -10,7 +11,6 @@
 #include "absl/time/clock.h"
 #include "kvscope/v1/orchestrator.grpc.pb.h"
 #include "services/rpc/channel.h"
-#include "services/rpc/instruments.h"
 #include "services/rpc/server.h"
 #include "tests/rpc/scrape.h"
 
@@ -43,17 +43,14 @@ class CallMetrics : public testing::Test {
     auto server = Server::Start({.listen = "127.0.0.1:0"}, services);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-    auto endpoint = MetricsEndpoint::Start("127.0.0.1:0");
-    ASSERT_TRUE(endpoint.ok());
-    endpoint_ = *std::move(endpoint);
-    auto channel = Dial(server_->address(), false);
+    auto channel = Dial(server_->address(), {});
     ASSERT_TRUE(channel.ok());
     stub_ = v1::OrchestratorService::NewStub(*channel);
   }
 
   // Of a line of the page; -1 if there is none.
-  double Value(const std::string& member) const {
-    const std::string page = Scrape(endpoint_->port());
+  static double Value(const std::string& member) {
+    const std::string page = Scrape();
     const size_t at = page.find("\n" + member + " ");
     return at == std::string::npos ? -1 : std::stod(page.substr(at + member.size() + 2));
   }
@@ -66,7 +63,6 @@ class CallMetrics : public testing::Test {
 
   Sweeps service_;
   std::unique_ptr<Server> server_;
-  std::unique_ptr<MetricsEndpoint> endpoint_;
   std::unique_ptr<v1::OrchestratorService::Stub> stub_;
 };
 
@@ -74,7 +70,7 @@ TEST_F(CallMetrics, EveryMethodIsThereBeforeItIsCalled) {
   EXPECT_EQ(Value(Calls("DeleteSweep", "OK")), 0);
   EXPECT_EQ(Value(Calls("DeleteSweep", "UNAUTHENTICATED")), 0);
   EXPECT_EQ(Value("kvscope_rpc_call_seconds_count{" + Of("DeleteSweep")), 0);
-  EXPECT_THAT(Scrape(endpoint_->port()), Not(HasSubstr("WorkerService")));  // not served here
+  EXPECT_THAT(Scrape(), Not(HasSubstr("WorkerService")));  // not served here
 }
 
 TEST_F(CallMetrics, UnaryCallsAreCountedByCodeAndTimed) {
@@ -112,12 +108,12 @@ TEST_F(CallMetrics, UnknownMethodsAddNoLabels) {
   v1::Sweep response;
   const grpc::internal::RpcMethod method("/kvscope.v1.OrchestratorService/Nonsense",
                                          grpc::internal::RpcMethod::NORMAL_RPC);
-  const auto channel = Dial(server_->address(), false);
+  const auto channel = Dial(server_->address(), {});
   ASSERT_TRUE(channel.ok());
   const grpc::Status status = grpc::internal::BlockingUnaryCall(channel->get(), method, &context,
                                                                 v1::GetSweepRequest(), &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(Scrape(endpoint_->port()), Not(HasSubstr("Nonsense")));
+  EXPECT_THAT(Scrape(), Not(HasSubstr("Nonsense")));
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 
 #include "services/version.h"
@@ -15,59 +14,47 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class Instruments : public testing::Test {
- protected:
-  void SetUp() override {
-    auto started = MetricsEndpoint::Start("localhost:0");
-    ASSERT_TRUE(started.ok()) << started.status();
-    endpoint_ = *std::move(started);
-  }
-  std::string Page() const { return Scrape(endpoint_->port()); }
-
-  std::unique_ptr<MetricsEndpoint> endpoint_;
-};
-
-TEST_F(Instruments, AreOnThePageBeforeTheirFirstChange) {
+TEST(Instruments, AreOnThePageBeforeTheirFirstChange) {
   const Counter good({"kvscope_test_events_total", "Events."}, {{"kind", "good"}, {"of", "x"}});
-  EXPECT_THAT(Page(), HasSubstr("kvscope_test_events_total{kind=\"good\",of=\"x\"} 0\n"));
+  EXPECT_THAT(Scrape(), HasSubstr("kvscope_test_events_total{kind=\"good\",of=\"x\"} 0\n"));
   good.Add();
   good.Add(2);
   const Counter again({"kvscope_test_events_total", "Events."}, {{"kind", "good"}, {"of", "x"}});
   again.Add();  // the same member
-  EXPECT_THAT(Page(), HasSubstr("kvscope_test_events_total{kind=\"good\",of=\"x\"} 4\n"));
+  EXPECT_THAT(Scrape(), HasSubstr("kvscope_test_events_total{kind=\"good\",of=\"x\"} 4\n"));
 }
 
-TEST_F(Instruments, GaugesGoBothWays) {
+TEST(Instruments, GaugesGoBothWays) {
   const Gauge gauge({"kvscope_test_open", "Open."});
   gauge.Set(3);
   gauge.Add(-1);
-  EXPECT_THAT(Page(), HasSubstr("kvscope_test_open 2\n"));
+  EXPECT_THAT(Scrape(), HasSubstr("kvscope_test_open 2\n"));
 }
 
-TEST_F(Instruments, HistogramsFillTheBucketsAbove) {
+TEST(Instruments, HistogramsFillTheBucketsAbove) {
   const Histogram histogram({"kvscope_test_call_seconds", "Calls."}, LatencyBounds());
   histogram.Observe(absl::Milliseconds(3));
   histogram.Observe(100.0);
-  const std::string page = Page();
+  const std::string page = Scrape();
   EXPECT_THAT(page, HasSubstr("kvscope_test_call_seconds_bucket{le=\"0.0025\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("kvscope_test_call_seconds_bucket{le=\"0.005\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("kvscope_test_call_seconds_bucket{le=\"+Inf\"} 2\n"));
   EXPECT_THAT(page, HasSubstr("kvscope_test_call_seconds_count 2\n"));
 }
 
-TEST_F(Instruments, TablesShowTheirLastRowsOnly) {
+TEST(Instruments, TablesShowTheirLastRowsOnly) {
   const GaugeTable table({"kvscope_test_rows", "Rows."});
-  EXPECT_THAT(Page(), Not(HasSubstr("kvscope_test_rows")));
+  EXPECT_THAT(Scrape(), Not(HasSubstr("kvscope_test_rows")));
   table.Replace({{{{"sweep", "a \"quoted\"\n"}}, 1}, {{{"sweep", "b"}}, 0.5}});
-  EXPECT_THAT(Page(), HasSubstr("kvscope_test_rows{sweep=\"a \\\"quoted\\\"\\n\"} 1\n"));
+  EXPECT_THAT(Scrape(), HasSubstr("kvscope_test_rows{sweep=\"a \\\"quoted\\\"\\n\"} 1\n"));
   table.Replace({{{{"sweep", "b"}}, 2}});
-  const std::string page = Page();
+  const std::string page = Scrape();
   EXPECT_THAT(page, HasSubstr("kvscope_test_rows{sweep=\"b\"} 2\n"));
   EXPECT_THAT(page, Not(HasSubstr("quoted")));
 }
 
-TEST_F(Instruments, ThePageTellsVersionAndProcess) {
-  const std::string page = Page();
+TEST(Instruments, ThePageTellsVersionAndProcess) {
+  const std::string page = Scrape();
   EXPECT_THAT(page, HasSubstr("kvscope_build_info{version=\"" + std::string(kVersion) + "\"} 1"));
   for (const char* name : {"process_cpu_seconds_total", "process_resident_memory_bytes",
                            "process_open_fds", "process_start_time_seconds"}) {
@@ -77,8 +64,8 @@ TEST_F(Instruments, ThePageTellsVersionAndProcess) {
   }
 }
 
-TEST_F(Instruments, ATakenPortIsNamed) {
-  const std::string address = "127.0.0.1:" + std::to_string(endpoint_->port());
+TEST(Instruments, ATakenPortIsNamed) {
+  const std::string address = "127.0.0.1:" + std::to_string(ScrapePort());
   const auto second = MetricsEndpoint::Start(address);
   ASSERT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(address));

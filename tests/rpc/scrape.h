@@ -5,7 +5,11 @@
 
 namespace kvscope::rpc {
 
-// What http://127.0.0.1:PORT/metrics answers, headers and all.
-std::string Scrape(int port);
+// Where this process serves it: an endpoint that the first call starts and nobody ends, for ending
+// one takes two seconds.
+int ScrapePort();
+
+// What http://127.0.0.1:ScrapePort()/metrics answers, headers and all.
+std::string Scrape();
 
 }  // namespace kvscope::rpc

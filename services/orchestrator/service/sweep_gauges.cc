@@ -189,7 +189,9 @@ absl::Status SweepGauges::ReadPoints(const SweepProtos& protos, const SliceProgr
 void SweepGauges::Publish() {
   using Rows = rpc::GaugeTable::Rows;
   Rows info, units, cells, streams, slices, ratio, ger, hallucination, f1, kept;
-  for (const auto& [id, seen] : sweeps_) {
+  for (const auto& sweep : sweeps_) {
+    const std::string& id = sweep.first;
+    const Seen& seen = sweep.second;
     const auto add = [&id](Rows& rows, const char* state, int64_t count) {
       rows.push_back({{{"sweep", id}, {"state", state}}, static_cast<double>(count)});
     };
