@@ -144,7 +144,7 @@ class Client:
         once: Callable[[float], Result],
         stream: bool = False,
     ) -> Result:
-        """`once` with the seconds that it may take, again and again as far as the call allows it."""
+        """`once` with the seconds that it may take, again as long as the call allows it."""
         self._connect()
         attempts = Attempts(self._target, self._target.timeout, method.may_be_retried)
         while True:
