@@ -10,10 +10,11 @@ namespace kvscope::orchestrator {
 absl::Status Desk::TakeResultPart(int64_t id, Session& session, v1::ResultPart part) {
   std::optional<Assembly>& assembly = session.assembly;
   if (!assembly || assembly->key != part.unit_key() || assembly->token != part.token()) {
-    assembly.emplace();
-    assembly->key = part.unit_key();
-    assembly->token = part.token();
-    assembly->discarded = !scheduler_.Holds(session.worker.session, part.unit_key(), part.token());
+    Assembly begun;
+    begun.key = part.unit_key();
+    begun.token = part.token();
+    begun.discarded = !scheduler_.Holds(session.worker.session, part.unit_key(), part.token());
+    assembly = std::move(begun);
   }
   if (!assembly->discarded) {
     assembly->bytes += static_cast<int64_t>(part.chunk().ByteSizeLong());
