@@ -68,10 +68,6 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address,
   return grpc::CreateCustomChannel(parsed.ToString(), credentials, arguments);
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address, bool insecure) {
-  return Dial(address, ClientSecurity{.insecure = insecure});
-}
-
 absl::Status WaitForConnected(grpc::Channel& channel, std::string_view address,
                               absl::Duration timeout) {
   const auto deadline = std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout);

@@ -27,7 +27,6 @@ grpc::ChannelArguments ChannelArguments();
 // Errors: InvalidArgument (no address, and those of MakeChannelCredentials).
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address,
                                                     const ClientSecurity& security);
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(std::string_view address, bool insecure);
 
 // Waits until `channel`, made by Dial(address), is connected.
 // Errors: Unavailable, one sentence that names the address and, as far as gRPC tells, why.

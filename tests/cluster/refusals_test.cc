@@ -98,8 +98,8 @@ TEST_F(Refusals, AClientWithoutACertificate) {
 
 TEST_F(Refusals, AServerWhoseCertificateExpired) {
   cluster_.authority().Issue(cluster_.Path("brief"),
-                             {.names = {"IP:127.0.0.1"}, .lifetime = absl::Seconds(6)});
-  const absl::Time end = absl::Now() + absl::Seconds(6);
+                             {.names = {"IP:127.0.0.1"}, .lifetime = absl::Seconds(10)});
+  const absl::Time end = absl::Now() + absl::Seconds(10);
   const std::string server = cluster_.StartServer(
       "kvscope-metrics", {"--tls-cert", cluster_.Path("brief.crt"), "--tls-key",
                           cluster_.Path("brief.key"), "--store", cluster_.Path("brief")});
