@@ -10,9 +10,11 @@
 #include "services/rpc/process.h"
 #include "services/rpc/server.h"
 #include "services/rpc/telemetry.h"
+#include "services/short_waits.h"
 
 int main(int argc, char** argv) {
   using namespace kvscope;  // NOLINT: a main of one screen
+  RestartWithShortWaits(argv);  // fitting probes takes threads
   rpc::BlockSignals();
   CLI::App app("Turns survival records into metrics.", "kvscope-metrics");
   rpc::ServiceFlags flags;

@@ -45,10 +45,14 @@ def without_timing(text):
 
 
 class Cluster:
-    """docker/compose.yaml, running."""
+    """docker/compose.yaml, running; with `secrets`, a folder, docker/compose.secure.yaml over it."""
 
-    def __init__(self, engine, environment):
+    def __init__(self, engine, environment, secrets=None):
         self.engine = engine
+        self.files = ["docker/compose.yaml", "tests/deploy/compose.test.yaml"]
+        if secrets:
+            self.files.insert(1, "docker/compose.secure.yaml")
+            environment = environment | {"KVSCOPE_SECRETS": str(secrets)}
         self.port, self.prometheus_port, grafana_port = free_ports(3)
         self.environment = environment | {
             "KVSCOPE_TAG": "test",
@@ -61,7 +65,7 @@ class Cluster:
 
     def compose(self, *arguments, timeout=600):
         command = ["docker-compose", "--ansi=never", "--project-name", PROJECT]
-        for file in ("docker/compose.yaml", "tests/deploy/compose.test.yaml"):
+        for file in self.files:
             command += ["--file", str(SOURCE / file)]
         return containers.run([*command, *arguments], env=self.environment, timeout=timeout)
 
@@ -82,6 +86,8 @@ class Compose(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.engine = containers.Engine()
+        cls.engine.clean()
+        cls.addClassCleanup(cls.engine.clean)
         cls.engine.build_all()
         cls.engine.build(PROMETHEUS, file="tests/deploy/prometheus.Dockerfile")
         cls.scratch = pathlib.Path(tempfile.mkdtemp(prefix="kvscope-compose-"))
@@ -108,6 +114,40 @@ class Compose(unittest.TestCase):
                 say(f"down: {time.monotonic() - begin:.0f} s")
         self.assertEqual(self.what_exists(), before, "something is left")
         self.compare(deployed, self.embedded_results())
+
+    def test_with_secrets_every_call_is_encrypted_and_needs_a_token(self):
+        before = self.what_exists()
+        secrets = self.scratch / "secrets"
+        containers.run([str(SOURCE / "docker/make-secrets"), str(secrets)])
+        with self.engine.api() as environment:
+            cluster = Cluster(self.engine, environment, secrets)
+            try:
+                cluster.compose("up", "--detach", "--no-build", "--scale", "worker=1", "worker")
+                say("up with TLS and tokens, every service healthy in its turn")
+                self.check_refusals(cluster, secrets)
+            except BaseException:
+                print(cluster.compose("logs", "--tail=40").stdout, flush=True)
+                raise
+            finally:
+                cluster.compose("down", "--volumes", "--timeout=40")
+        self.assertEqual(self.what_exists(), before, "something is left")
+
+    def check_refusals(self, cluster, secrets):
+        """Plaintext, no certificate, no token and too small a role are refused; a sweep is not."""
+        tls = ["--tls-ca", secrets / "ca.crt"]
+        both = [*tls, "--tls-cert", secrets / "client.crt", "--tls-key", secrets / "client.key"]
+        read = [*both, "--token-file", secrets / "read.token"]
+        submit = [*both, "--token-file", secrets / "submit.token"]
+        run = ["run", SWEEP, "--connect", cluster.address, "--out", self.scratch / "secured"]
+        listing = ["sweeps", "list", "--connect", cluster.address]
+        for arguments, told in ([], "no server"), (tls, "no server"), (both, "asks for a token"):
+            with self.assertRaisesRegex(AssertionError, told):
+                sweeps.kvscope(*listing, *arguments)
+        sweeps.kvscope(*listing, *read)
+        with self.assertRaisesRegex(AssertionError, "needs the role submit"):
+            sweeps.kvscope(*run, *read)
+        sweeps.kvscope(*run, *submit)
+        say("a sweep ran over TLS with a token; everything less was refused")
 
     def what_exists(self):
         """Containers, networks and volumes in the store."""

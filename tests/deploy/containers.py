@@ -35,6 +35,14 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
+def ccache_base():
+    """The folder below which ccache takes paths as relative on this machine; "" for none."""
+    asked = (
+        run(["ccache", "--get-config", "base_dir"], check=False) if shutil.which("ccache") else None
+    )
+    return asked.stdout.strip() if asked else ""
+
+
 def say(text):
     print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
@@ -123,6 +131,9 @@ runroot = "{STATE}/run"
         begin = time.monotonic()
         command = ["buildah", "bud", "--format=docker", "--layers", "--network=host"]
         command += ["--pull-never", f"--isolation={self.isolation}", *extra]
+        if file == "docker/Dockerfile":  # as on this machine, so that its compiler cache is used
+            command += ["--build-arg", f"SOURCE_DIR={SOURCE}"]
+            command += ["--build-arg", f"CCACHE_BASEDIR={ccache_base()}"]
         if pathlib.Path(CERTIFICATES).exists():  # where pip goes through a proxy, it trusts this
             command += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
         command += ["--file", str(SOURCE / file), "--target", target]
@@ -145,6 +156,14 @@ runroot = "{STATE}/run"
 
     def containers(self, *arguments):
         return self.podman("ps", "--quiet", "--no-trunc", *arguments).stdout.split()
+
+    def clean(self):
+        """Removes what a run that was killed left: containers, networks and volumes, not images."""
+        containers = self.podman("ps", "--all", "--quiet").stdout.split()
+        if containers:
+            self.podman("rm", "--force", "--time=0", "--depend", *containers)
+        self.podman("network", "prune", "--force")
+        self.podman("volume", "prune", "--force")
 
     @contextlib.contextmanager
     def api(self):
