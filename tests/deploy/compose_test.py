@@ -45,7 +45,7 @@ def without_timing(text):
 
 
 class Cluster:
-    """docker/compose.yaml, running; with `secrets`, a folder, docker/compose.secure.yaml over it."""
+    """docker/compose.yaml, running; with a folder of secrets compose.secure.yaml over it."""
 
     def __init__(self, engine, environment, secrets=None):
         self.engine = engine
