@@ -123,6 +123,8 @@ _BY_CODE = {
         DeadlineExceededError,
     )
 }
+# A server that shuts down cancels the calls that come too late.
+_BY_CODE["CANCELLED"] = UnavailableError
 
 
 def from_rpc(error: grpc.RpcError) -> KvscopeError:
