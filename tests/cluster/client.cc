@@ -95,13 +95,12 @@ grpc::Status Client::Call(const std::function<grpc::Status(grpc::ClientContext*)
   }
 }
 
-v1::Sweep Client::Submit(const std::string& request_id, v1::SweepSpec spec,
-                         const std::vector<v1::Passage>& passages) {
+v1::Dataset Client::Upload(const std::string& name, std::span<const v1::Passage> passages) {
   v1::Dataset dataset;
   Call([&](grpc::ClientContext* context) {
     const auto writer = stub()->UploadDataset(context, &dataset);
     v1::UploadDatasetRequest request;
-    request.set_name("people");
+    request.set_name(name);
     for (const v1::Passage& passage : passages) {
       *request.add_passages() = passage;
       if (!writer->Write(request)) break;
@@ -110,7 +109,16 @@ v1::Sweep Client::Submit(const std::string& request_id, v1::SweepSpec spec,
     writer->WritesDone();
     return writer->Finish();
   });
-  *spec.add_datasets() = dataset;
+  return dataset;
+}
+
+v1::Sweep Client::Submit(const std::string& request_id, v1::SweepSpec spec,
+                         const std::vector<v1::Passage>& passages) {
+  *spec.add_datasets() = Upload("people", passages);
+  return Create(request_id, spec);
+}
+
+v1::Sweep Client::Create(const std::string& request_id, const v1::SweepSpec& spec) {
   v1::CreateSweepRequest request;
   request.set_request_id(request_id);
   *request.mutable_spec() = spec;

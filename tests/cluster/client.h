@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ class Client {
   // Uploads the passages and submits the sweep over them.
   v1::Sweep Submit(const std::string& request_id, v1::SweepSpec spec,
                    const std::vector<v1::Passage>& passages);
+  // The two steps of it, for several data sets.
+  v1::Dataset Upload(const std::string& name, std::span<const v1::Passage> passages);
+  v1::Sweep Create(const std::string& request_id, const v1::SweepSpec& spec);
   v1::Sweep Get(const std::string& sweep);
   v1::Sweep Cancel(const std::string& sweep);
   v1::Sweep Resume(const std::string& sweep);

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -20,38 +21,36 @@ namespace {
 
 constexpr int kKills = 100;  // of each service
 constexpr int kWorkers = 2;
-constexpr int kPassages = 60;  // a unit each, in either regime
-constexpr int kPresses = 25;
-constexpr int kRatios = 10;
+constexpr int kDatasets = 25;
+constexpr int kPassages = 8;  // of a data set: one unit in each regime
+constexpr int kQuestions = 3;
 constexpr int kRegimes = 2;
-static_assert(kRegimes * kPresses * kRatios == 500);
+constexpr int kPresses = 2;
+constexpr int kRatios = 5;
+static_assert(kDatasets * kRegimes * kPresses * kRatios == 500);
 
 v1::SweepSpec LargeSweep() {
   v1::SweepSpec spec = PocketSweep();
   spec.add_regimes(v1::AWARE);
-  spec.clear_presses();
-  spec.add_presses("knorm");
-  for (int window = 2; window <= kPresses; ++window) {
-    spec.add_presses(absl::StrCat("snapkv(window_size=", window, ")"));
-  }
   spec.clear_ratios();
-  for (int i = 0; i < kRatios; ++i) spec.add_ratios(i / 10.0);
-  spec.set_max_new_tokens(4);
+  for (int i = 0; i < kRatios; ++i) spec.add_ratios(i / 5.0);
   return spec;
 }
 
-std::vector<v1::Passage> OneQuestionEach() {
-  std::vector<v1::Passage> passages = PocketPassages(kPassages);
-  for (v1::Passage& passage : passages) {
-    passage.mutable_questions()->DeleteSubrange(1, passage.questions_size() - 1);
+std::string Submit(Client& client) {
+  v1::SweepSpec spec = LargeSweep();
+  const std::vector<v1::Passage> passages = PocketPassages(kDatasets * kPassages);
+  for (int i = 0; i < kDatasets; ++i) {
+    *spec.add_datasets() = client.Upload(absl::StrCat("people-", i),
+                                         std::span(passages).subspan(i * kPassages, kPassages));
   }
-  return passages;
+  return client.Create("faults", spec).id();
 }
 
 std::vector<std::string> UndisturbedAnswers() {
   const auto deployment = Deploy(Kind::kEmbedded, {.workers = kWorkers});
   Client client(*deployment);
-  const std::string sweep = client.Submit("faults", LargeSweep(), OneQuestionEach()).id();
+  const std::string sweep = Submit(client);
   EXPECT_EQ(client.WaitForEnd(sweep).state(), v1::Sweep::SUCCEEDED);
   return client.Answers(sweep);
 }
@@ -100,9 +99,10 @@ class Faults : public testing::Test {
 
 TEST_F(Faults, AHundredKillsOfEachServiceChangeNothing) {
   const std::vector<std::string> undisturbed = UndisturbedAnswers();
-  ASSERT_EQ(undisturbed.size(), size_t{kRegimes} * kPresses * kRatios * kPassages);
+  ASSERT_EQ(undisturbed.size(),
+            size_t{kDatasets} * kPassages * kQuestions * kRegimes * kPresses * kRatios);
 
-  const std::string sweep = client_.Submit("faults", LargeSweep(), OneQuestionEach()).id();
+  const std::string sweep = Submit(client_);
   const absl::Time begin = absl::Now();
   for (int round = 0; round < kKills; ++round) {
     // The kills are spread over the sweep, whatever the machine's speed.
