@@ -59,7 +59,7 @@ void Decoder::Finish(int layer, Workspace& ws) const {
 }
 
 Tensor Decoder::FinalNorm(const Tensor& x, std::span<const int32_t> rows, Workspace& ws) const {
-  const Tensor hidden = ws.Hidden(static_cast<int64_t>(rows.size()));
+  Tensor hidden = ws.Hidden(static_cast<int64_t>(rows.size()));
   ops_.Rows(x, rows, hidden);
   ops_.RmsNorm(hidden, weights_.final_norm, config_.rms_norm_eps, hidden);
   return hidden;
@@ -67,7 +67,7 @@ Tensor Decoder::FinalNorm(const Tensor& x, std::span<const int32_t> rows, Worksp
 
 Tensor Decoder::Logits(const Tensor& x, std::span<const int32_t> rows, Workspace& ws) const {
   const Tensor hidden = FinalNorm(x, rows, ws);
-  const Tensor logits = ws.Logits(static_cast<int64_t>(rows.size()));
+  Tensor logits = ws.Logits(static_cast<int64_t>(rows.size()));
   Multiply(*weights_.lm_head, hidden, logits, ws);
   return logits;
 }

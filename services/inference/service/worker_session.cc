@@ -156,7 +156,7 @@ void WorkerSession::ComputeLoop() {
     if (job->has_lease()) {
       Compute(job->lease());
     } else {
-      Check(*std::move(job));
+      Check(*job);
     }
   }
 }
@@ -252,7 +252,7 @@ void WorkerSession::SendReturned(const std::string& unit_key, int64_t token) {
   Send(message);
 }
 
-void WorkerSession::Check(Message first) {
+void WorkerSession::Check(const Message& first) {
   const auto cancellation = std::make_shared<Cancellation>();
   {
     const std::lock_guard<std::mutex> lock(mutex_);

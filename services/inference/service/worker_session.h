@@ -57,7 +57,7 @@ class WorkerSession {
   void Handle(Message message);
   std::optional<Message> NextJob();
   void Compute(const v1::Lease& lease);
-  void Check(Message first);
+  void Check(const Message& first);
   bool SendResult(const v1::Lease& lease, v1::ResultChunk chunk, bool last_part);
   void SendFailure(const v1::Lease& lease, const absl::Status& status);
   void SendReturned(const std::string& unit_key, int64_t token);
