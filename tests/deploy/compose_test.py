@@ -212,7 +212,9 @@ class Compose(unittest.TestCase):
         arguments = ["run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL"]
         arguments += ["--volume", f"{folder}:/data", "--volume", f"{SWEEP.parent}:/sweep:ro"]
         image = containers.image_of("cli")
-        model = ["--model", "models/pocket-llama"]
+        # As a cluster calls it: by the name below the models' folder.
+        arguments += ["--workdir", "/kvscope/models"]
+        model = ["--model", "pocket-llama"]
         begin = time.monotonic()
         run = ["run", "/sweep/sweep.yaml", *model, "--out", "/data/out", "--workers", "1"]
         self.engine.podman(*arguments, image, *run, timeout=1500)
