@@ -103,6 +103,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
       orchestrator::OrchestratorServer::Open(
           {.store = options.store,
            .schedule = {.lease_duration = options.lease, .heartbeat_interval = options.heartbeat},
+           .models_dir = options.models_dir,
            .metrics = state->metrics_server->InProcessChannel()}));
   const std::vector<grpc::Service*> services = state->orchestrator->services();
   KVSCOPE_ASSIGN_OR_RETURN(state->server, rpc::Server::Start({.listen = options.listen,

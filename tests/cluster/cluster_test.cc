@@ -54,7 +54,7 @@ class ClusterTest : public testing::TestWithParam<Kind> {
   void WaitForWorkers(int count) {
     v1::SweepSpec spec = PocketSweep();
     spec.set_name("refused");
-    spec.set_model("no-such-model");
+    spec.add_presses("no_such_press");
     const std::string sweep = client_->Submit("workers", spec, PocketPassages(1)).id();
     client_->WaitFor(sweep, [count](const v1::Sweep& seen) {
       return seen.progress().workers() == count && seen.state() == v1::Sweep::FAILED;
@@ -192,11 +192,29 @@ TEST_P(ClusterTest, AnEqualSweepReusesEveryUnit) {
 TEST_P(ClusterTest, ASweepThatCannotRunIsRefusedWithTheReason) {
   Start();
   v1::SweepSpec spec = PocketSweep();
-  spec.set_model("no-such-model");
+  spec.add_presses("no_such_press");
   const v1::Sweep sweep = client_->Submit("r", spec, PocketPassages(2));
   const v1::Sweep ended = client_->WaitForEnd(sweep.id());
   EXPECT_EQ(ended.state(), v1::Sweep::FAILED);
-  EXPECT_THAT(ended.error(), testing::HasSubstr("no-such-model"));
+  EXPECT_THAT(ended.error(), testing::HasSubstr("no_such_press"));
+}
+
+TEST_P(ClusterTest, AModelThatTheClusterDoesNotHaveIsRefusedAtOnce) {
+  Start({.workers = 0});
+  v1::CreateSweepRequest request;
+  request.set_request_id("r");
+  *request.mutable_spec() = PocketSweep();
+  request.mutable_spec()->set_model("no-such-model");
+  *request.mutable_spec()->add_datasets() = client_->Upload("people", PocketPassages(2));
+  grpc::ClientContext context;
+  v1::Sweep sweep;
+  const auto stub = v1::OrchestratorService::NewStub(deployment_->channel());
+  const grpc::Status status = stub->CreateSweep(&context, request, &sweep);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(status.error_message(),
+            "spec.model: the cluster has no model \"no-such-model\"; it has pocket-llama, "
+            "qwen2-tiny");
+  EXPECT_EQ(client_->SweepCount(), 0);
 }
 
 class StallTest : public ClusterTest {};
