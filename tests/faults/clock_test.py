@@ -3,7 +3,7 @@
 lease is lost, no unit tried twice, and the answers stay what they were.
 
 libfaketime gives each process a wall clock that reads its offset from a file; monotonic time goes
-on as it does on a machine whose clock is set.
+on as it does on a machine whose clock is set. (It takes up to a second to see a new offset.)
 
 usage: KVSCOPE_SOURCE=. KVSCOPE_BIN=build/release/bin clock_test.py
 """
@@ -12,12 +12,10 @@ import datetime
 import pathlib
 import unittest
 
-from cluster import SWEEP, UNITS, Cluster, skip, undisturbed, wait
+from cluster import LONGER, UNITS, Cluster, skip, undisturbed, wait
 
 OFFSETS_HOURS = (7, -7, 0)  # of the orchestrator's clock; the worker's are the other way
 LEASE_SECONDS = 5
-WINDOWS = range(2, 12)  # libfaketime takes up to a second to see what its file says
-LONGER = {**SWEEP, "presses": [f"snapkv(window_size={window})" for window in WINDOWS]}
 
 
 def library():

@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ SWEEP = {
     "ratios": [0, 0.5, 0.9],
     "max_new_tokens": 12,
 }
+# The same with units of half a second, for what needs time to happen.
+LONGER = {**SWEEP, "presses": [f"snapkv(window_size={window})" for window in range(2, 12)]}
 GET = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=20).read().decode())"
 
 
@@ -52,6 +55,12 @@ def run(*command):
     if done.returncode != 0:
         raise AssertionError(f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}")
     return done.stdout
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def wait(what, ready, seconds=PATIENCE_SECONDS):
@@ -125,7 +134,7 @@ class Cluster:
     def start(self, name, program, *flags, listen="127.0.0.1:0", env=None):
         port_file = self.folder / f"{name}.port"
         port_file.unlink(missing_ok=True)
-        page = self.pages.get(name, f"127.0.0.1:{len(self.pages) + 20000 + os.getpid() % 20000}")
+        page = self.pages.get(name, f"127.0.0.1:{free_port()}")
         command = [
             *self.inside.get(name, ()),
             BIN / program,

@@ -10,7 +10,7 @@ import time
 import unittest
 
 import network
-from cluster import UNITS, Cluster, need, undisturbed, wait
+from cluster import PATIENCE_SECONDS, UNITS, Cluster, need, undisturbed, wait
 
 LEASE_SECONDS = 3
 CUT_SECONDS = 10
@@ -84,7 +84,7 @@ class Network(unittest.TestCase):
         for host in network.HOSTS:
             self.network.slow(host, RATE)
         sweep = self.submit()
-        code = sweep.process.wait(240)
+        code = sweep.process.wait(PATIENCE_SECONDS)
         self.assertEqual(code, 0)
         carried = sum(self.network.carried_bytes(host) for host in network.HOSTS)
         more = f"{carried / 1e6:.1f} MB over the wires; "
@@ -95,7 +95,7 @@ class Network(unittest.TestCase):
         for host in network.HOSTS:
             self.network.lose(host, LOSS)
         sweep = self.submit()
-        sweep.process.wait(240)
+        sweep.process.wait(PATIENCE_SECONDS)
         lost, came = map(sum, zip(*(self.network.dropped(host) for host in network.HOSTS)))
         self.assertGreater(lost, LOSS / 2 * came)
         more = f"{lost} of {came} packets lost; "

@@ -15,6 +15,12 @@ bool Ended(const v1::Sweep& sweep) {
          sweep.state() == v1::Sweep::CANCELLED;
 }
 
+// Whether to ask again. A server that shuts down cancels calls that come too late.
+bool MayRecover(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+         status.error_code() == grpc::StatusCode::CANCELLED;
+}
+
 std::string Note(const v1::Sweep& sweep) {
   const v1::Progress& progress = sweep.progress();
   if (sweep.state() == v1::Sweep::CHECKING) {
@@ -55,8 +61,10 @@ absl::StatusOr<v1::Sweep> WatchUntilEnd(Session& session, const std::string& swe
     const grpc::Status status = reader->Finish();
     if (CatchInterrupt::Interrupted()) return absl::CancelledError("interrupted");
     if (Ended(sweep)) break;
-    if (!status.ok() && (status.error_code() != grpc::StatusCode::UNAVAILABLE || ++failures > 20)) {
-      return rpc::FromGrpc(status);
+    if (!status.ok() && (!MayRecover(status) || ++failures > 20)) {
+      return status.error_code() == grpc::StatusCode::CANCELLED
+                 ? absl::UnavailableError("the orchestrator keeps cancelling the watch")
+                 : rpc::FromGrpc(status);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }

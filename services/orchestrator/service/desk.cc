@@ -401,11 +401,11 @@ void Desk::Publish() {
 }
 
 void Desk::Report(const char* what, const absl::Status& status) {
-  if (status.ok()) return;
-  const std::string report = absl::StrCat(what, ": ", Text(status));
-  if (report == last_report_) return;  // a full disk says the same every second
-  last_report_ = report;
-  rpc::Log(rpc::LogLevel::kError, what, {{"error", Text(status)}});
+  std::string& last = last_reports_[what];
+  std::string error = Text(status);
+  if (error == last) return;  // a full disk says the same every second
+  last = error;
+  if (!status.ok()) rpc::Log(rpc::LogLevel::kError, what, {{"error", std::move(error)}});
 }
 
 absl::StatusOr<std::shared_ptr<const SweepProtos>> Desk::ProtosOf(const std::string& sweep_id) {

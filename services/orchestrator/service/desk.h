@@ -167,7 +167,7 @@ class Desk {
   bool measuring_ = false;
   bool changed_ = true;
   absl::Duration last_tick_;
-  std::string last_report_;
+  std::map<std::string, std::string> last_reports_;  // by what was reported
 
   mutable absl::Mutex mutex_;
   Live live_ ABSL_GUARDED_BY(mutex_);

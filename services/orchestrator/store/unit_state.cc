@@ -55,10 +55,14 @@ absl::Status ChangeState(Database& db, int64_t unit, UnitState from, UnitState t
 absl::Status EndFinishedSweeps(Database& db, int64_t unit, int64_t now_ms) {
   return db.Run(
       "UPDATE sweeps SET end_time_ms = ?2, state = CASE WHEN units_failed = 0 THEN 3 ELSE 4 END,"
-      " error = CASE WHEN units_failed = 0 THEN '' ELSE printf("
-      "   '%d of %d units were set aside after failing; the first: %s', units_failed, units_total,"
-      "   (SELECT u.error FROM sweep_units f JOIN units u ON u.id = f.unit"
-      "    WHERE f.sweep = sweeps.id AND u.state = 4 ORDER BY f.seq LIMIT 1)) END"
+      " error = CASE WHEN units_failed = 0 THEN '' ELSE (SELECT printf("
+      "   '%d of %d units were set aside after failing; the first, %s (%s, passages %d to %d of"
+      " data set %s): %s', units_failed, units_total, u.key, f.regime, f.first_passage + 1,"
+      "   f.first_passage + f.passage_count, d.name, u.error)"
+      "   FROM sweep_units f JOIN units u ON u.id = f.unit"
+      "   JOIN sweep_datasets sd ON sd.sweep = f.sweep AND sd.ordinal = f.dataset_ordinal"
+      "   JOIN datasets d ON d.id = sd.dataset"
+      "   WHERE f.sweep = sweeps.id AND u.state = 4 ORDER BY f.seq LIMIT 1) END"
       " WHERE state = 2 AND units_done + units_failed = units_total"
       " AND id IN (SELECT sweep FROM sweep_units WHERE unit = ?1)",
       unit, now_ms);

@@ -148,8 +148,8 @@ TEST_F(StoreSweeps, SetsAPoisonousUnitAsideAndGoesOn) {
   const SweepRecord sweep = store_->FindSweep("s1").value();
   EXPECT_EQ(sweep.state, SweepState::kFailed);
   EXPECT_EQ(sweep.error,
-            "1 of 2 units were set aside after failing; the first, k1 (agnostic, passages 1 to 1 of "
-            "data set data): out of memory");
+            "1 of 2 units were set aside after failing; the first, k1 (agnostic, passages 1 to 1 "
+            "of data set knowledge): out of memory");
   EXPECT_EQ(sweep.units_done, 1);
   EXPECT_EQ(sweep.units_failed, 1);
   EXPECT_EQ(store_->ListUnits(row, -1, 10)->front().error, "out of memory");
