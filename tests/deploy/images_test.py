@@ -128,7 +128,7 @@ class Images(unittest.TestCase):
     def test_an_image_holds_no_compiler_and_no_source(self):
         for target in containers.TARGETS:
             done = self.engine.podman(
-                "run", "--rm", "--network=none", "--entrypoint=find",
+                "run", "--rm", "--network=none", "--user=0", "--entrypoint=find",
                 containers.image_of(target), "/", "-xdev",
                 "(", "-name", "*.cc", "-o", "-name", "cc1plus", "-o", "-name", "*.safetensors", ")",
             )  # fmt: skip
