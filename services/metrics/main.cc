@@ -13,7 +13,7 @@
 #include "services/short_waits.h"
 
 int main(int argc, char** argv) {
-  using namespace kvscope;  // NOLINT: a main of one screen
+  using namespace kvscope;      // NOLINT: a main of one screen
   RestartWithShortWaits(argv);  // fitting probes takes threads
   rpc::BlockSignals();
   CLI::App app("Turns survival records into metrics.", "kvscope-metrics");

@@ -59,6 +59,7 @@ absl::StatusOr<std::vector<int64_t>> SweepsFor(Database& db, const LeaseRequest&
                      return std::pair(-a.priority, a.turn) < std::pair(-b.priority, b.turn);
                    });
   std::vector<int64_t> rows;
+  rows.reserve(candidates.size());
   for (const Candidate& candidate : candidates) rows.push_back(candidate.sweep);
   return rows;
 }
