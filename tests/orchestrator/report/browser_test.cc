@@ -77,7 +77,7 @@ TEST_F(ReportBrowserTest, DrawsEveryFigure) {
 
 TEST_F(ReportBrowserTest, DrawsEverythingThatTheStatisticsAdd) {
   const ExampleSize size = {.datasets = 2, .models = 2, .statistics = true};
-  EXPECT_EQ(Drawn(Open(ExampleInput(size), "complete")), "drawn=34 failed=0 svg=30 canvas=4");
+  EXPECT_EQ(Drawn(Open(ExampleInput(size), "complete")), "drawn=35 failed=0 svg=31 canvas=4");
 }
 
 TEST_F(ReportBrowserTest, ShowsTheDataSetThatIsChosen) {
