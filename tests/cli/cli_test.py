@@ -8,6 +8,7 @@ import html.parser
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -102,6 +103,8 @@ class Run(Cli):
         self.assertLess(sum(float(r["f1"]) for r in worst) / len(worst), 0.3)
         self.assertTrue(all(float(r["eviction_rate"]) == 0 for r in full))
         page = (self.dir / "out" / "report.html").read_text()
+        cache = re.search(r"0\.00: ([0-9.]+) KiB of ([0-9.]+) KiB", page)  # kept of the cache
+        self.assertEqual(cache.group(1), cache.group(2))
         html.parser.HTMLParser().feed(page)
         self.assertNotRegex(page, r'<(script|link|img)[^>]+(src|href)="https?:')
 

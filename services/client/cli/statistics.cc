@@ -140,6 +140,17 @@ absl::Status ReadProbes(v1::OrchestratorService::Stub& stub, const v1::Sweep& sw
   return absl::OkStatus();
 }
 
+// What is kept of the cache at each ratio, as measured: provenance of everything below.
+void AddKeptBytes(const SweepAnswers& answers, ReportInput& input) {
+  std::string kept;
+  for (const auto& [ratio, cache] : answers.cache) {
+    const auto count = static_cast<double>(cache.answers);
+    absl::StrAppend(&kept, kept.empty() ? "" : "; ", Decimal(ratio, 2), ": ",
+                    Bytes(cache.kept / count), " of ", Bytes(cache.full / count));
+  }
+  if (!kept.empty()) input.provenance.emplace_back("kept of a context's cache, by ratio", kept);
+}
+
 }  // namespace
 
 void AddIntervals(const SweepAnswers& answers, ReportInput& input) {
@@ -176,6 +187,7 @@ absl::Status AddStatistics(v1::OrchestratorService::Stub& stub, const v1::Sweep&
     return absl::OkStatus();
   }
   KVSCOPE_ASSIGN_OR_RETURN(const SweepAnswers answers, ReadSweepAnswers(stub, sweep));
+  AddKeptBytes(answers, input);
   AddIntervals(answers, input);
   AddCurves(answers, input.statistics);
   AddFailures(answers, input.statistics);

@@ -13,9 +13,9 @@ namespace kvscope::cli {
 inline constexpr size_t kMostCellsWithStatistics = 20'000;
 
 // Fills `input.statistics` and the intervals of `input.rows` and `input.tag_rows`, which are there
-// already. Reads all answers of the sweep; fits probes where hidden states were captured, at the
-// ratios that the report shows. What cannot be told stays empty or has a note. Errors: those of the
-// calls to the orchestrator.
+// already, and adds the kept bytes to `input.provenance`. Reads all answers of the sweep; fits
+// probes where hidden states were captured, at the ratios that the report shows. What cannot be
+// told stays empty or has a note. Errors: those of the calls to the orchestrator.
 absl::Status AddStatistics(v1::OrchestratorService::Stub& stub, const v1::Sweep& sweep,
                            orchestrator::ReportInput& input);
 

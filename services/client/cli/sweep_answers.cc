@@ -35,6 +35,10 @@ class Collector {
   explicit Collector(const v1::Sweep& sweep) : models_(ModelsOf(sweep)) {}
 
   void Add(const v1::AnswerRow& row) {
+    CacheBytes& cache = answers_.cache[row.compression_ratio()];
+    cache.kept += static_cast<double>(row.kept_bytes());
+    cache.full += static_cast<double>(row.full_bytes());
+    ++cache.answers;
     const std::string part = models_.Part(row.dataset(), row.model());
     CellAnswers& cell =
         answers_.cells[{part, RegimeText(row.regime()), row.press(), row.compression_ratio()}];

@@ -54,8 +54,16 @@ struct AnswerPart {
 // (data set with its model where there are several, regime, press, ratio), as in ReportRow.
 using CellKey = std::tuple<std::string, std::string, std::string, double>;
 
+// Sums over answers: bytes of keys and values that their contexts kept, and would keep in full.
+struct CacheBytes {
+  double kept = 0;
+  double full = 0;
+  int64_t answers = 0;
+};
+
 struct SweepAnswers {
   std::map<CellKey, CellAnswers> cells;
+  std::map<double, CacheBytes> cache;       // by compression ratio
   std::map<std::string, AnswerPart> parts;  // by the cells' data set
 };
 
