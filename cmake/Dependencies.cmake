@@ -21,6 +21,13 @@ find_library(CSV_LIBRARY csv REQUIRED)
 add_library(kvscope_csv INTERFACE)
 target_link_libraries(kvscope_csv INTERFACE ${CSV_LIBRARY})
 
+# The toolkit alone: no driver is needed to build, and none to test (tests/inference/cuda_emulation).
+if(KVSCOPE_CUDA STREQUAL "ON")
+  find_package(CUDAToolkit 12.8 REQUIRED)
+elseif(NOT KVSCOPE_CUDA STREQUAL "OFF")
+  find_package(CUDAToolkit 12.8 QUIET)
+endif()
+
 if(KVSCOPE_SERVICES)
   find_package(Protobuf REQUIRED)
   find_package(SQLite3 REQUIRED)

@@ -7,17 +7,22 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/inference/ops/cpu/cpu_ops.h"
+#include "services/inference/ops/cuda/load.h"
 #include "services/inference/ops/reference/reference_ops.h"
 #include "services/inference/tensor/check.h"
 
 namespace kvscope::inference {
 
 const std::vector<std::string_view>& Devices() {
-  static const auto& devices = *new std::vector<std::string_view>{"cpu", "reference"};
+  static const auto& devices = *new std::vector<std::string_view>{"cuda", "cpu", "reference"};
   return devices;
 }
 
 absl::StatusOr<std::unique_ptr<Ops>> MakeOps(std::string_view device) {
+  if (device == "cuda" || device == "auto") {
+    absl::StatusOr<std::unique_ptr<Ops>> ops = LoadCudaOps();
+    if (ops.ok() || device == "cuda") return ops;
+  }
   if (device == "cpu" || device == "auto") return MakeCpuOps();
   if (device == "reference") return MakeReferenceOps();
   const std::vector<std::string> names(Devices().begin(), Devices().end());

@@ -10,6 +10,7 @@
 #include "services/inference/ops/cpu/kernels.h"
 #include "services/inference/ops/cpu/linear.h"
 #include "services/inference/ops/cpu/rows.h"
+#include "services/inference/ops/rotation_table.h"
 #include "services/inference/ops/shapes.h"
 
 namespace kvscope::inference {
@@ -18,44 +19,6 @@ namespace {
 using cpu::Exp;
 
 constexpr int64_t kParallelSize = 1 << 17;  // numbers below which a second thread costs more
-
-// cos and sin of position · inv_freq, grown as positions are met: they cost more than the rotation.
-class RotationTable {
- public:
-  void Prepare(std::span<const float> inv_freq, float scale, int32_t max_position) {
-    if (!std::equal(inv_freq.begin(), inv_freq.end(), inv_freq_.begin(), inv_freq_.end()) ||
-        scale != scale_) {
-      inv_freq_.assign(inv_freq.begin(), inv_freq.end());
-      scale_ = scale;
-      positions_ = 0;
-      table_.clear();
-    }
-    if (max_position < positions_) return;
-    const int64_t half = static_cast<int64_t>(inv_freq_.size());
-    const int64_t first = positions_;
-    positions_ = std::max<int64_t>(max_position + 1, positions_ + positions_ / 2);
-    table_.resize(static_cast<size_t>(positions_ * half * 2));
-#pragma omp parallel for schedule(static) if ((positions_ - first) * half > 4096)
-    for (int64_t p = first; p < positions_; ++p) {
-      float* row = table_.data() + p * half * 2;
-      for (int64_t i = 0; i < half; ++i) {
-        const float angle = static_cast<float>(p) * inv_freq_[static_cast<size_t>(i)];
-        row[i] = std::cos(angle) * scale_;
-        row[half + i] = std::sin(angle) * scale_;
-      }
-    }
-  }
-  // cos of all pairs, then sin.
-  const float* row(int32_t position) const {
-    return table_.data() + static_cast<size_t>(position) * inv_freq_.size() * 2;
-  }
-
- private:
-  std::vector<float> inv_freq_;
-  float scale_ = 1.0f;
-  int64_t positions_ = 0;
-  std::vector<float> table_;
-};
 
 class CpuOps final : public Ops {
  public:

@@ -1,0 +1,313 @@
+#include "services/inference/ops/cuda/cuda_ops.h"
+
+#include <cublas_v2.h>
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "services/inference/ops/cuda/kernels.h"
+#include "services/inference/ops/cuda/memory.h"
+#include "services/inference/ops/cuda/status.h"
+#include "services/inference/ops/rotation_table.h"
+#include "services/inference/ops/shapes.h"
+#include "services/inference/tensor/check.h"
+
+namespace kvscope::inference {
+namespace {
+
+using cuda::CheckCublas;
+using cuda::CheckCuda;
+using cuda::DeviceMemory;
+
+constexpr int kLeastComputeCapability = 8;  // the major number
+
+struct CudaLinear final : PackedLinear {
+  DType compute;        // of `weight`
+  DeviceMemory weight;  // [out, in]
+  DeviceMemory bias;    // float32 [out]; of no size where there is none
+};
+
+class CudaOps final : public Ops {
+ public:
+  CudaOps() : stream_(MakeStream()), uploads_(stream_) {
+    CheckCublas(cublasCreate(&blas_), "cublasCreate");
+    CheckCublas(cublasSetStream(blas_, stream_), "cublasSetStream");
+  }
+  ~CudaOps() override {
+    CheckCuda(cudaStreamSynchronize(stream_), "wait");
+    CheckCublas(cublasDestroy(blas_), "cublasDestroy");
+    CheckCuda(cudaStreamDestroy(stream_), "end of a stream");
+  }
+  std::string_view name() const override { return "cuda"; }
+
+  Tensor Allocate(DType dtype, std::vector<int64_t> shape) override {
+    size_t size_bytes = DTypeSize(dtype);
+    for (const int64_t dim : shape) size_bytes *= static_cast<size_t>(dim);
+    void* memory = nullptr;
+    CheckCuda(cudaMalloc(&memory, std::max<size_t>(size_bytes, 1)), "memory for a tensor");
+    return {dtype, std::move(shape),
+            std::shared_ptr<void>(memory, [](void* m) { CheckCuda(cudaFree(m), "free"); })};
+  }
+  void ToDevice(const void* host, const Tensor& to) override {
+    Copy(to.data(), host, to.size_bytes(), cudaMemcpyHostToDevice);
+  }
+  void ToHost(const Tensor& from, void* host) override {
+    Copy(host, from.data(), from.size_bytes(), cudaMemcpyDeviceToHost);
+  }
+
+  std::unique_ptr<PackedLinear> Pack(const Tensor& weight, const Tensor& bias,
+                                     DType compute) override {
+    CheckPack(weight, bias, compute);
+    auto linear = std::make_unique<CudaLinear>();
+    linear->out_features = weight.dim(0);
+    linear->in_features = weight.dim(1);
+    linear->compute = compute;
+    PutAs(weight, compute, linear->weight);
+    if (!bias.empty()) PutAs(bias, DType::kFloat32, linear->bias);
+    return linear;
+  }
+
+  // Row-major y = x · weightᵀ is, column by column, yᵀ = (weightᵀ)ᵀ · xᵀ.
+  void Linear(const PackedLinear& packed, const Tensor& x, const Tensor& y) override {
+    CheckLinear(packed, x, y);
+    const int64_t rows = x.dim(0);
+    if (rows == 0) return;
+    const auto& linear = dynamic_cast<const CudaLinear&>(packed);
+    const auto in = static_cast<int>(linear.in_features);
+    const auto out = static_cast<int>(linear.out_features);
+    const bool narrow = linear.compute == DType::kBFloat16;
+    const void* input = x.data();
+    if (narrow) {
+      void* rounded = inputs_.Reserve(static_cast<size_t>(x.size()) * DTypeSize(linear.compute));
+      cuda::Convert(input, DType::kFloat32, rounded, linear.compute, x.size(), stream_);
+      input = rounded;
+    }
+    const auto* bias = static_cast<const float*>(linear.bias.data());
+    if (bias != nullptr) cuda::RepeatRow(bias, rows, out, y.f32(), stream_);
+    const cudaDataType type = narrow ? CUDA_R_16BF : CUDA_R_32F;
+    const float one = 1.0f, beta = bias == nullptr ? 0.0f : 1.0f;
+    CheckCublas(cublasGemmEx(blas_, CUBLAS_OP_T, CUBLAS_OP_N, out, static_cast<int>(rows), in, &one,
+                             linear.weight.data(), type, in, input, type, in, &beta, y.f32(),
+                             CUDA_R_32F, out, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
+                "a product");
+  }
+
+  void Embed(const Tensor& table, std::span<const int32_t> ids, const Tensor& y) override {
+    CheckEmbed(table, ids, y);
+    const auto [device_ids] = uploads_.Put(ids);
+    const int64_t width = table.dim(1);
+    cuda::GatherRows(table.data(), table.dtype(), device_ids, y.dim(0), width, 0, width, y.f32(),
+                     stream_);
+  }
+
+  void RmsNorm(const Tensor& x, const Tensor& weight, float eps, const Tensor& y) override {
+    CheckRmsNorm(x, weight, y);
+    const int64_t width = weight.dim(0);
+    cuda::RmsNorm(x.f32(), weight.f32(), eps, x.size() / width, width, y.f32(), stream_);
+  }
+
+  void Rope(const Tensor& x, std::span<const int32_t> positions, std::span<const float> inv_freq,
+            float scale) override {
+    CheckRope(x, positions, inv_freq);
+    if (positions.empty()) return;
+    const int32_t last = *std::max_element(positions.begin(), positions.end());
+    if (rotations_.Prepare(inv_freq, scale, last)) {
+      const std::span<const float> table = rotations_.table();
+      Copy(device_rotations_.Reserve(table.size_bytes()), table.data(), table.size_bytes(),
+           cudaMemcpyHostToDevice);
+    }
+    const auto [device_positions] = uploads_.Put(positions);
+    cuda::Rotate(x.f32(), device_positions, static_cast<const float*>(device_rotations_.data()),
+                 x.dim(0), x.dim(1), x.dim(2), stream_);
+  }
+
+  void SwiGlu(const Tensor& x, const Tensor& y) override {
+    CheckSwiGlu(x, y);
+    cuda::SwiGlu(x.f32(), y.dim(0), RowWidth(y), y.f32(), stream_);
+  }
+
+  void Add(const Tensor& x, const Tensor& y) override {
+    CheckAdd(x, y);
+    cuda::Add(x.f32(), y.f32(), x.size(), stream_);
+  }
+
+  void Columns(const Tensor& x, int64_t begin, const Tensor& y) override {
+    CheckColumns(x, begin, y);
+    cuda::GatherRows(x.data(), x.dtype(), nullptr, y.dim(0), RowWidth(x), begin, RowWidth(y),
+                     y.f32(), stream_);
+  }
+
+  void Rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& y) override {
+    CheckRows(x, rows, y);
+    const auto [device_rows] = uploads_.Put(rows);
+    cuda::GatherRows(x.data(), x.dtype(), device_rows, y.dim(0), RowWidth(x), 0, RowWidth(x),
+                     y.f32(), stream_);
+  }
+
+  void StoreKv(const Tensor& x, std::span<const int32_t> slots, std::span<const int32_t> positions,
+               const Tensor& cache) override {
+    CheckStoreKv(x, slots, positions, cache);
+    const auto [device_slots, device_positions] = uploads_.Put(slots, positions);
+    const int64_t capacity = cache.dim(static_cast<int>(cache.shape().size()) - 2);
+    cuda::StoreKv(x.f32(), device_slots, device_positions, x.dim(0), x.dim(1), x.dim(2), capacity,
+                  cache.f32(), stream_);
+  }
+
+  void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first,
+                       const Tensor& out, const Tensor& weights) override {
+    CheckCausalAttention(q, k, v, first, out, weights);
+    const cuda::Heads heads = HeadsOf(q, k);
+    const cuda::KvView kv = {k.f32(), v.f32(), k.dim(1)};
+    const int64_t rows = q.dim(0);
+    cuda::CausalAttention(q.f32(), kv, heads, first, rows, out.f32(), stream_);
+    if (weights.empty()) return;
+    const int64_t size = rows * (first + rows);  // of one head: all of them may be too large
+    const size_t size_bytes = static_cast<size_t>(size) * sizeof(float);
+    auto* one_head = static_cast<float*>(scratch_.Reserve(size_bytes));
+    for (int head = 0; head < heads.q_heads; ++head) {
+      cuda::CausalWeights(q.f32(), kv, heads, head, first, rows, one_head, stream_);
+      Copy(weights.f32() + head * size, one_head, size_bytes, cudaMemcpyDeviceToHost);
+    }
+  }
+
+  void Grid(const GridAttention& args, const Tensor& out, const GridCapture& capture) override {
+    CheckGrid(args, out, capture);
+    const cuda::Heads heads = HeadsOf(args.q, args.k);
+    const auto [rows_by_set, tiles] = CutBySet(args.row_set, heads.group());
+    cuda::GridStep step = {};
+    step.q = args.q.f32();
+    step.context = {args.k.f32(), args.v.f32(), args.k.dim(1)};
+    step.suffix = {args.suffix_k.f32(), args.suffix_v.f32(), args.suffix_k.dim(2)};
+    step.heads = heads;
+    step.rows = static_cast<int>(args.q.dim(0));
+    step.sets = static_cast<int>(args.keep.dim(0));
+    step.tokens = static_cast<int>(args.tokens);
+    step.words = static_cast<int>(args.keep.dim(2));
+    step.keep = args.keep.u64();
+    step.tile_count = static_cast<int>(tiles.size());
+    std::tie(step.row_set, step.row_slot, step.row_suffix_length, step.row_capture, step.spans,
+             step.rows_by_set, step.tiles) =
+        uploads_.Put(args.row_set, args.row_slot, args.row_suffix_length, args.row_capture,
+                     args.spans, std::span<const int32_t>(rows_by_set),
+                     std::span<const cuda::GridTile>(tiles));
+
+    void* scratch = scratch_.Reserve(cuda::GridScratchBytes(step));
+    const size_t queries = args.row_set.size() * static_cast<size_t>(heads.q_heads);
+    auto* seen = static_cast<float*>(seen_.Reserve(3 * queries * sizeof(float)));
+    const cuda::GridSeen seen_parts = {reinterpret_cast<int32_t*>(seen), seen + queries,
+                                       seen + 2 * queries};
+    cuda::Grid(step, scratch, out.f32(), seen_parts, stream_);
+    if (!args.row_capture.empty()) Fetch(args.row_capture, heads.q_heads, seen_parts, capture);
+  }
+
+  void Argmax(const Tensor& logits, std::span<int32_t> ids) override {
+    CheckArgmax(logits, ids);
+    auto* device_ids = static_cast<int32_t*>(scratch_.Reserve(ids.size_bytes()));
+    cuda::Argmax(logits.f32(), logits.dim(0), RowWidth(logits), device_ids, stream_);
+    Copy(ids.data(), device_ids, ids.size_bytes(), cudaMemcpyDeviceToHost);
+  }
+
+ private:
+  struct SetTiles {
+    std::vector<int32_t> rows_by_set;
+    std::vector<cuda::GridTile> tiles;
+  };
+
+  static cudaStream_t MakeStream() {
+    cudaStream_t stream;
+    CheckCuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "a stream");
+    return stream;
+  }
+
+  // Copies in the order of the stream, and waits.
+  void Copy(void* to, const void* from, size_t size_bytes, cudaMemcpyKind kind) {
+    if (size_bytes == 0) return;
+    CheckCuda(cudaMemcpyAsync(to, from, size_bytes, kind, stream_), "a copy");
+    CheckCuda(cudaStreamSynchronize(stream_), "wait");
+  }
+
+  // The numbers of a host tensor in another dtype, or in its own.
+  void PutAs(const Tensor& host, DType dtype, DeviceMemory& memory) {
+    void* to = memory.Reserve(static_cast<size_t>(host.size()) * DTypeSize(dtype));
+    if (host.dtype() == dtype) {
+      Copy(to, host.data(), host.size_bytes(), cudaMemcpyHostToDevice);
+      return;
+    }
+    DeviceMemory stored;
+    Copy(stored.Reserve(host.size_bytes()), host.data(), host.size_bytes(), cudaMemcpyHostToDevice);
+    cuda::Convert(stored.data(), host.dtype(), to, dtype, host.size(), stream_);
+    CheckCuda(cudaStreamSynchronize(stream_), "wait");  // `stored` is freed
+  }
+
+  static cuda::Heads HeadsOf(const Tensor& q, const Tensor& k) {
+    KVSCOPE_CHECK(q.dim(2) <= cuda::kMostHeadDim, "head_dim of the cuda backend");
+    return {static_cast<int>(q.dim(1)), static_cast<int>(k.dim(0)), static_cast<int>(q.dim(2))};
+  }
+
+  // Rows in the order of their keep set, and tiles of queries that have the same one.
+  static SetTiles CutBySet(std::span<const int32_t> row_set, int group) {
+    SetTiles cut;
+    cut.rows_by_set.resize(row_set.size());
+    std::iota(cut.rows_by_set.begin(), cut.rows_by_set.end(), 0);
+    const auto set_of = [&](int32_t row) { return row_set[static_cast<size_t>(row)]; };
+    std::stable_sort(cut.rows_by_set.begin(), cut.rows_by_set.end(),
+                     [&](int32_t a, int32_t b) { return set_of(a) < set_of(b); });
+    const auto rows = static_cast<int32_t>(row_set.size());
+    for (int32_t begin = 0, end = 0; begin < rows; begin = end) {
+      const int32_t set = set_of(cut.rows_by_set[static_cast<size_t>(begin)]);
+      while (end < rows && set_of(cut.rows_by_set[static_cast<size_t>(end)]) == set) ++end;
+      for (int32_t query = begin * group; query < end * group; query += cuda::kGridTileQueries) {
+        cut.tiles.push_back({query, std::min(query + cuda::kGridTileQueries, end * group)});
+      }
+    }
+    return cut;
+  }
+
+  // Copies what the watched rows saw to the caller, and leaves the other rows alone.
+  void Fetch(std::span<const int32_t> row_capture, int q_heads, const cuda::GridSeen& seen,
+             const GridCapture& capture) {
+    const size_t heads = static_cast<size_t>(q_heads), queries = row_capture.size() * heads;
+    std::vector<float> host(3 * queries);
+    Copy(host.data(), seen.top_token, host.size() * sizeof(float), cudaMemcpyDeviceToHost);
+    for (size_t row = 0; row < row_capture.size(); ++row) {
+      if (row_capture[row] < 0) continue;
+      const float* from = host.data() + row * heads;
+      std::memcpy(&capture.top_token[row * heads], from, heads * sizeof(int32_t));
+      std::copy_n(from + queries, heads, &capture.top_weight[row * heads]);
+      std::copy_n(from + 2 * queries, heads, &capture.answer_mass[row * heads]);
+    }
+  }
+
+  cudaStream_t stream_;
+  cublasHandle_t blas_ = nullptr;
+  cuda::Uploads uploads_;
+  DeviceMemory inputs_;   // of a product, rounded
+  DeviceMemory scratch_;  // of one op
+  DeviceMemory seen_;     // by the watched rows of a grid
+  RotationTable rotations_;
+  DeviceMemory device_rotations_;
+};
+
+}  // namespace
+
+std::unique_ptr<Ops> MakeCudaOps(std::string& why_not) {
+  int count = 0, major = 0;
+  cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
+  }
+  if (error != cudaSuccess) {
+    why_not = cudaGetErrorString(error);
+    return nullptr;
+  }
+  if (major < kLeastComputeCapability) {
+    why_not = "the device has compute capability " + std::to_string(major) + ".x; 8.0 is needed";
+    return nullptr;
+  }
+  return std::make_unique<CudaOps>();
+}
+
+}  // namespace kvscope::inference
