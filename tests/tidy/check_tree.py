@@ -218,7 +218,7 @@ def check_deadlines(root, path, text):
 
 
 def check_built(root, path):
-    if path.suffix != ".cc":
+    if path.suffix not in (".cc", ".cu"):
         return
     folder = path.parent
     while str(folder) != ".":
@@ -272,7 +272,7 @@ def check(root):
         yield from check_names(path)
         if not path.name.endswith("_pb2.py"):  # protoc's
             yield from check_columns(path, text)
-        if path.suffix in (".cc", ".h"):
+        if path.suffix in (".cc", ".h", ".cu", ".cuh"):
             yield from check_includes(path, text)
             yield from check_deadlines(root, path, text)
             yield from check_built(root, path)

@@ -1,0 +1,19 @@
+// A CUDA device made of fibers, for tests: kernels and the host code around them run as they would
+// on one, and what would be undefined there is found out. See README.md.
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+
+namespace kvscope::cuda_emulation {
+
+// A kernel broke a rule of the device. It is thrown where the host waits for the kernel.
+struct KernelError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The order in which blocks, warps and threads run: 0: ascending, 1: descending, else: a random
+// one of this seed. From the environment (KVSCOPE_CUDA_SCHEDULE) unless set.
+void SetSchedule(unsigned schedule);
+
+}  // namespace kvscope::cuda_emulation
