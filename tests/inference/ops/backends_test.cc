@@ -18,11 +18,20 @@ TEST(MakeOps, MakesEveryListedDevice) {
   EXPECT_TRUE(MakeOps("auto").ok());
 }
 
+TEST(MakeOps, SaysWhyADeviceIsOff) {
+  const auto ops = MakeOps("cuda");
+  if (ops.ok()) GTEST_SKIP() << "this machine has one";
+  EXPECT_EQ(ops.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(ops.status().message()),
+              testing::MatchesRegex("the device cuda is off: .+"));
+}
+
 TEST(MakeOps, NamesTheAllowedDevices) {
   const auto ops = MakeOps("tpu");
   EXPECT_EQ(ops.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(ops.status().message()),
-              testing::AllOf(testing::HasSubstr("'tpu'"), testing::HasSubstr("cpu, reference")));
+  EXPECT_THAT(
+      std::string(ops.status().message()),
+      testing::AllOf(testing::HasSubstr("'tpu'"), testing::HasSubstr("cuda, cpu, reference")));
 }
 
 TEST(Upload, KeepsTheContent) {

@@ -28,6 +28,9 @@ struct TileShape {
   static constexpr int kRow = kDim + 4, kWeightsRow = kKeys + 4;
   static constexpr size_t kSharedFloats = (kQueries + kKeys) * kRow + kQueries * kWeightsRow;
   static constexpr size_t kSharedBytes = kSharedFloats * sizeof(float);
+  // Blocks that a multiprocessor of sm_86 has the shared memory for, beside what lists need. With
+  // it as launch bound ptxas does not spill to make room for more.
+  static constexpr int kBlocks = (100 << 10) / (kSharedBytes + (3 << 10));
   static constexpr int kKeysPerThread = kKeys / kColumns, kDimsPerThread = kDim / kColumns;
   static_assert(kKeys <= 64, "a tile's tokens are the bits of a word");
   static_assert(kSharedBytes <= 99 << 10, "the most of sm_86 and sm_89");

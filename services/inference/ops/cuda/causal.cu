@@ -23,7 +23,7 @@ struct CausalTokens {
 };
 
 template <class Shape>
-__global__ void __launch_bounds__(Shape::kThreads)
+__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
     CausalKernel(const float* q, KvView kv, Heads heads, int first, int rows, float* out) {
   KVSCOPE_DYNAMIC_SHARED(memory);
   const int kv_head = blockIdx.y, group = heads.group(), dim = heads.dim;

@@ -104,50 +104,52 @@ struct TileQueries {
   __device__ const float* Query(int slot) const {
     return begin + slot < end ? step.q + Index(begin + slot) * step.heads.dim : nullptr;
   }
-  __device__ const uint64_t* Keep(int query) const {
-    return step.keep +
-           (static_cast<int64_t>(step.row_set[Row(query)]) * step.heads.kv_heads + kv_head) *
-               step.words;
+  // Which list of step.keep the query sees: [sets, kv_heads].
+  __device__ int KeepList(int query) const {
+    return step.row_set[Row(query)] * step.heads.kv_heads + kv_head;
   }
-  // The answer span that the query's row is watched for; null: it is not watched.
-  __device__ const uint64_t* Span(int query) const {
-    if (step.row_capture == nullptr) return nullptr;
-    const int span = step.row_capture[Row(query)];
-    return span < 0 ? nullptr : step.spans + static_cast<int64_t>(span) * step.words;
+  // Which answer span the query's row is watched for; -1: it is not watched.
+  __device__ int Span(int query) const {
+    return step.row_capture == nullptr ? -1 : step.row_capture[Row(query)];
   }
 };
 
-__device__ __forceinline__ bool Bit(const uint64_t* bits, int t) {
-  return bits[t / kWordTokens] >> t % kWordTokens & 1;
+// The word of list `list` that has token t.
+__device__ __forceinline__ uint64_t Word(const uint64_t* lists, int list, int words, int t) {
+  return lists[static_cast<int64_t>(list) * words + t / kWordTokens];
+}
+
+__device__ __forceinline__ bool IsInSpan(const GridStep& step, int span, int t) {
+  return span >= 0 && (Word(step.spans, span, step.words, t) >> t % kWordTokens & 1);
 }
 
 // The tokens of a split that Dense attends to; 0 is the split's first.
 struct DenseTokens {
   static constexpr bool kWatches = true;
+  const GridStep& step;
   const float *keys, *values;
   int dim, begin;
-  const uint64_t* keep[kQueriesPerThread];  // of this thread's queries; null: there is none
-  const uint64_t* span[kQueriesPerThread];
+  int keep[kQueriesPerThread];  // list of this thread's queries; -1: there is no query
+  int span[kQueriesPerThread];  // see TileQueries::Span
 
   __device__ const float* Key(int t) const { return keys + static_cast<int64_t>(t) * dim; }
   __device__ const float* Value(int t) const { return values + static_cast<int64_t>(t) * dim; }
   __device__ int Position(int t) const { return begin + t; }
   __device__ uint64_t Visible(int i, int first) const {
     const int t = begin + first;
-    return keep[i] == nullptr ? 0 : keep[i][t / kWordTokens] >> t % kWordTokens;
+    return keep[i] < 0 ? 0 : Word(step.keep, keep[i], step.words, t) >> t % kWordTokens;
   }
-  __device__ bool InSpan(int i, int t) const {
-    return span[i] != nullptr && Bit(span[i], begin + t);
-  }
+  __device__ bool InSpan(int i, int t) const { return IsInSpan(step, span[i], begin + t); }
 };
 
 // The kept tokens of a split, which a list names.
 struct GatheredTokens {
   static constexpr bool kWatches = true;
+  const GridStep& step;
   const float *keys, *values;
   int dim, begin;
   const uint16_t* kept;  // from the split's first token on
-  const uint64_t* span[kQueriesPerThread];
+  int span[kQueriesPerThread];
 
   __device__ const float* Key(int t) const { return keys + static_cast<int64_t>(kept[t]) * dim; }
   __device__ const float* Value(int t) const {
@@ -155,9 +157,7 @@ struct GatheredTokens {
   }
   __device__ int Position(int t) const { return begin + kept[t]; }
   __device__ uint64_t Visible(int, int) const { return ~uint64_t{0}; }
-  __device__ bool InSpan(int i, int t) const {
-    return span[i] != nullptr && Bit(span[i], Position(t));
-  }
+  __device__ bool InSpan(int i, int t) const { return IsInSpan(step, span[i], Position(t)); }
 };
 
 struct SuffixTokens {
@@ -192,7 +192,8 @@ __device__ void WritePart(const AttentionTile<Shape>& tile, const TileQueries& q
 
 // Blocks: tiles of the dense rows' queries, KV heads, splits.
 template <class Shape>
-__global__ void __launch_bounds__(Shape::kThreads) DenseKernel(GridStep step, Plan plan) {
+__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
+    DenseKernel(GridStep step, Plan plan) {
   KVSCOPE_DYNAMIC_SHARED(memory);
   const int kv_head = blockIdx.y, dim = step.heads.dim;
   const int count = plan.dense_count[kv_head] * step.heads.group();
@@ -203,13 +204,13 @@ __global__ void __launch_bounds__(Shape::kThreads) DenseKernel(GridStep step, Pl
   AttentionTile<Shape> tile(memory, dim, [&](int slot) { return queries.Query(slot); });
   const int begin = blockIdx.z * plan.split_tokens;
   const int64_t cache = (kv_head * step.context.capacity + begin) * dim;
-  DenseTokens tokens = {step.context.k + cache, step.context.v + cache, dim, begin, {}, {}};
+  DenseTokens tokens = {step, step.context.k + cache, step.context.v + cache, dim, begin, {}, {}};
 #pragma unroll
   for (int i = 0; i < kQueriesPerThread; ++i) {
     const int query = queries.begin + tile.FirstSlot() + i;
     const bool exists = query < queries.end;
-    tokens.keep[i] = exists ? queries.Keep(query) : nullptr;
-    tokens.span[i] = exists ? queries.Span(query) : nullptr;
+    tokens.keep[i] = exists ? queries.KeepList(query) : -1;
+    tokens.span[i] = exists ? queries.Span(query) : -1;
   }
   tile.Attend(tokens, min(plan.split_tokens, step.tokens - begin));
   WritePart(tile, queries, plan, blockIdx.z);
@@ -241,24 +242,27 @@ __device__ int ListKept(const uint64_t* keep, int tokens, uint16_t* kept) {
 
 // Blocks: the step's tiles (of one keep set each), KV heads, splits.
 template <class Shape>
-__global__ void __launch_bounds__(Shape::kThreads) GatherKernel(GridStep step, Plan plan) {
+__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
+    GatherKernel(GridStep step, Plan plan) {
   KVSCOPE_DYNAMIC_SHARED(memory);
   auto* kept = reinterpret_cast<uint16_t*>(memory + Shape::kSharedFloats);
   const GridTile of = step.tiles[blockIdx.x];
   const int kv_head = blockIdx.y, dim = step.heads.dim;
   const TileQueries queries = {step, kv_head, step.rows_by_set, of.begin, of.end};
-  const int set = step.row_set[queries.Row(of.begin)];
-  if (IsDense(plan.kept[set * step.heads.kv_heads + kv_head], step.tokens)) return;
+  const int list = queries.KeepList(of.begin);
+  if (IsDense(plan.kept[list], step.tokens)) return;
   const int begin = blockIdx.z * plan.split_tokens;
-  const int count = ListKept<Shape::kThreads>(queries.Keep(of.begin) + begin / kWordTokens,
+  const uint64_t* keep = step.keep + static_cast<int64_t>(list) * step.words;
+  const int count = ListKept<Shape::kThreads>(keep + begin / kWordTokens,
                                               min(plan.split_tokens, step.tokens - begin), kept);
   AttentionTile<Shape> tile(memory, dim, [&](int slot) { return queries.Query(slot); });
   const int64_t cache = (kv_head * step.context.capacity + begin) * dim;
-  GatheredTokens tokens = {step.context.k + cache, step.context.v + cache, dim, begin, kept, {}};
+  GatheredTokens tokens = {step, step.context.k + cache, step.context.v + cache, dim, begin, kept,
+                           {}};
 #pragma unroll
   for (int i = 0; i < kQueriesPerThread; ++i) {
     const int query = of.begin + tile.FirstSlot() + i;
-    tokens.span[i] = query < of.end ? queries.Span(query) : nullptr;
+    tokens.span[i] = query < of.end ? queries.Span(query) : -1;
   }
   tile.Attend(tokens, count);
   WritePart(tile, queries, plan, blockIdx.z);
@@ -266,7 +270,8 @@ __global__ void __launch_bounds__(Shape::kThreads) GatherKernel(GridStep step, P
 
 // Blocks: tiles of each row's queries of a KV head, KV heads.
 template <class Shape>
-__global__ void __launch_bounds__(Shape::kThreads) SuffixKernel(GridStep step, Plan plan) {
+__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
+    SuffixKernel(GridStep step, Plan plan) {
   KVSCOPE_DYNAMIC_SHARED(memory);
   const int kv_head = blockIdx.y, group = step.heads.group(), dim = step.heads.dim;
   const int tiles = (group + Shape::kQueries - 1) / Shape::kQueries;  // of a row

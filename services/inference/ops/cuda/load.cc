@@ -17,7 +17,7 @@ constexpr const char* kLibrary = "libkvscope_cuda.so";
 using MakeFunction = decltype(&kvscope_make_cuda_ops);
 
 absl::Status Unavailable(std::string_view what) {
-  return absl::UnavailableError(absl::StrCat("cuda is off: ", std::string(what)));
+  return absl::UnavailableError(absl::StrCat("the device cuda is off: ", std::string(what)));
 }
 
 // Libraries stay loaded: tensors hold memory that only they can free.
