@@ -117,14 +117,17 @@ void Block::Resume(Thread& thread) {
 
 void Block::Yield() { Fiber::Switch(*(*fibers_)[running_->index], host_); }
 
-void Block::Fail(const std::string& what) {
+void Block::Report(const std::string& what) {
   const auto triple = [](uint3 at) {
     return std::to_string(at.x) + "," + std::to_string(at.y) + "," + std::to_string(at.z);
   };
   failure_ =
       what + " [thread " + triple(running_->thread) + " of block " + triple(running_->block) + "]";
+}
+
+void Block::Abandon() {
   Yield();
-  std::abort();
+  std::abort();  // nothing resumes it
 }
 
 std::string Block::Deadlock() const {
@@ -143,7 +146,8 @@ std::string Block::Deadlock() const {
 
 void Block::SyncThreads(Place place) {
   if (at_barrier_ > 0 && !SamePlace(barrier_place_, place)) {
-    Fail("divergent barrier: " + At(barrier_place_) + " and " + At(place));
+    Report("divergent barrier: " + At(barrier_place_) + " and " + At(place));
+    Abandon();
   }
   barrier_place_ = place;
   running_->place = place;
@@ -159,9 +163,13 @@ void Block::SyncThreads(Place place) {
 const uint64_t* Block::ExchangeInWarp(WarpOperation operation, unsigned mask, uint64_t value,
                                       Place place) {
   Warp& warp = warps_[running_->warp()];
-  if (mask != ~0u) Fail("a warp operation of a part of the warp at " + At(place));
+  if (mask != ~0u) {
+    Report("a warp operation of a part of the warp at " + At(place));
+    Abandon();
+  }
   if (warp.arrived != 0 && !SamePlace(warp.place, place)) {
-    Fail("divergent warp operation: " + At(warp.place) + " and " + At(place));
+    Report("divergent warp operation: " + At(warp.place) + " and " + At(place));
+    Abandon();
   }
   // Lanes still read the values of the operation before while others come to this one.
   auto& values = warp.values[warp.operations % 2];
@@ -187,7 +195,10 @@ void* Block::SharedVariable(const void* key, size_t size_bytes) {
   for (const Variable& variable : variables_) {
     if (variable.key == key) return variable.memory;
   }
-  if (AfterFrame(shared_used_ + size_bytes) > shared_bytes_) Fail("too much shared memory");
+  if (AfterFrame(shared_used_ + size_bytes) > shared_bytes_) {
+    Report("too much shared memory");
+    Abandon();
+  }
   void* memory = shared_ + shared_used_;
   shared_used_ = AfterFrame(shared_used_ + size_bytes);
   variables_.push_back({key, memory});

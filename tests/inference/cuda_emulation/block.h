@@ -52,8 +52,10 @@ class Block {
                                  Place place);
   void* SharedVariable(const void* key, size_t size_bytes);
   void* dynamic_shared() const { return shared_; }
-  // Ends the kernel: Run throws. Called by the running thread; does not return.
-  [[noreturn]] void Fail(const std::string& what);
+  // Ends the kernel in the running thread: what Run throws, and then that it throws. The stacks are
+  // given up as they are, so nothing on them may own memory when it is called.
+  void Report(const std::string& what);
+  [[noreturn]] void Abandon();
 
   const Thread& running() const { return *running_; }
   const Fiber& running_fiber() const { return *(*fibers_)[running_->index]; }

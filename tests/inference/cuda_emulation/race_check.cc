@@ -77,14 +77,14 @@ std::string CodePlace(const void* code) {
   return text;
 }
 
-void Report(const Access& before, const Access& now, bool shared) {
+void Describe(const Access& before, const Access& now, bool shared) {
   const auto describe = [](const Access& access) {
     return std::string(access.write ? "write" : "read") + " at " + CodePlace(access.code);
   };
-  Block::current->Fail(std::string("data race on ") + (shared ? "shared" : "global") +
-                       " memory: " + describe(now) + " and " + describe(before) + " by thread " +
-                       std::to_string(before.thread) +
-                       (SameBlock(before, now) ? " of the block" : " of another block"));
+  Block::current->Report(std::string("data race on ") + (shared ? "shared" : "global") +
+                         " memory: " + describe(now) + " and " + describe(before) + " by thread " +
+                         std::to_string(before.thread) +
+                         (SameBlock(before, now) ? " of the block" : " of another block"));
 }
 
 // Compares with what is remembered of the word and then remembers `now`, in place of what it
@@ -97,7 +97,10 @@ void Note(Word& word, const Access& now, bool shared) {
       continue;
     }
     const bool ordered = Ordered(before, now);
-    if (!ordered && (before.write || now.write)) Report(before, now, shared);
+    if (!ordered && (before.write || now.write)) {
+      Describe(before, now, shared);
+      Block::current->Abandon();
+    }
     if (ordered && (now.write || !before.write) && (before.bytes & ~now.bytes) == 0) {
       before.bytes = 0;
     }
