@@ -15,6 +15,7 @@
 #include "services/inference/models/load.h"
 #include "services/inference/models/workspace.h"
 #include "services/inference/ops/backends.h"
+#include "tests/inference/ops/devices.h"
 
 namespace kvscope::inference {
 

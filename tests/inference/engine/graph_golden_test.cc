@@ -201,7 +201,7 @@ TEST_P(GraphGolden, StopsWhenCancelled) {
 INSTANTIATE_TEST_SUITE_P(Models, GraphGolden,
                          testing::Combine(testing::Values("llama3-tiny", "llama-tied", "qwen2-tiny",
                                                           "qwen3-tiny", "mistral-tiny"),
-                                          testing::Values("reference", "cpu")),
+                                          testing::ValuesIn(UsableDevices())),
                          [](const testing::TestParamInfo<GraphGolden::ParamType>& info) {
                            std::string name =
                                std::get<0>(info.param) + "_" + std::get<1>(info.param);

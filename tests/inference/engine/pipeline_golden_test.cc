@@ -19,6 +19,7 @@
 #include "services/inference/presses/press.h"
 #include "services/inference/tokenizer/chat_template.h"
 #include "services/inference/tokenizer/tokenizer.h"
+#include "tests/inference/ops/devices.h"
 
 namespace kvscope::inference {
 namespace {
@@ -58,10 +59,11 @@ bool ChoiceIsArbitrary(const ScoreTable& scores, const KeepSet& kept) {
 
 // What the engine answers; nothing where float noise decides what is kept.
 std::optional<std::vector<std::string>> Answers(const nlohmann::json& row,
-                                                const Tokenizer& tokenizer) {
+                                                const Tokenizer& tokenizer,
+                                                const std::string& device) {
   SetComputeThreads(1);  // tiny products: more threads only wait for each other
   const auto model =
-      *LoadModel(kGolden + "models/" + row["model"].get<std::string>(), "cpu", "float32");
+      *LoadModel(kGolden + "models/" + row["model"].get<std::string>(), device, "float32");
   const std::string name = row["press"];
   const std::vector<Press> presses = {*ParsePress(Expressions().at(name), 0)};
   const std::vector<double> ratios = {name == "none" ? 0 : row["ratio"].get<double>()};
@@ -90,7 +92,9 @@ std::optional<std::vector<std::string>> Answers(const nlohmann::json& row,
   return answers;
 }
 
-TEST(PipelineGolden, AnswersTheTextThatKvpressAnswers) {
+class PipelineGolden : public testing::TestWithParam<std::string> {};
+
+TEST_P(PipelineGolden, AnswersTheTextThatKvpressAnswers) {
   std::ifstream file(kGolden + "presses/pipeline.json");
   int rows = 0, compared = 0;
   for (const auto& row : nlohmann::json::parse(file)) {
@@ -107,7 +111,7 @@ TEST(PipelineGolden, AnswersTheTextThatKvpressAnswers) {
       EXPECT_EQ((*tokenizer)->Encode(row["questions"][q].get<std::string>() + chat->tail, false),
                 row["questions_ids"][q].get<std::vector<int32_t>>());
     }
-    const auto answers = Answers(row, **tokenizer);
+    const auto answers = Answers(row, **tokenizer, GetParam());
     if (!answers) {
       EXPECT_EQ(row["press"], "knorm");
       continue;
@@ -118,6 +122,9 @@ TEST(PipelineGolden, AnswersTheTextThatKvpressAnswers) {
   EXPECT_EQ(rows, 8);
   EXPECT_GE(compared, 6);
 }
+
+INSTANTIATE_TEST_SUITE_P(Devices, PipelineGolden, testing::ValuesIn(OtherDevices()),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace kvscope::inference

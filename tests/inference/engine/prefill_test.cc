@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "services/inference/checkpoint/safetensors.h"
 #include "services/inference/models/load.h"
+#include "tests/inference/ops/devices.h"
 
 namespace kvscope::inference {
 namespace {
@@ -180,7 +181,7 @@ TEST_P(PrefillTest, BlocksEqualTheWhole) {
   EXPECT_THAT(logits[0], Pointwise(FloatNear(1e-4f), logits[1]));
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, PrefillTest, testing::Values("reference", "cpu"),
+INSTANTIATE_TEST_SUITE_P(Devices, PrefillTest, testing::ValuesIn(UsableDevices()),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

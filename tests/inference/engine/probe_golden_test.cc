@@ -137,7 +137,7 @@ TEST_P(ProbeGolden, MeanIsOverTheRowsThatGaveTheAnswer) {
 INSTANTIATE_TEST_SUITE_P(Models, ProbeGolden,
                          testing::Combine(testing::Values("llama3-tiny", "llama-tied", "qwen2-tiny",
                                                           "qwen3-tiny", "mistral-tiny"),
-                                          testing::Values("reference", "cpu")),
+                                          testing::ValuesIn(UsableDevices())),
                          [](const testing::TestParamInfo<ProbeGolden::ParamType>& info) {
                            std::string name =
                                std::get<0>(info.param) + "_" + std::get<1>(info.param);

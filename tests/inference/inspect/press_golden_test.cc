@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "services/inference/checkpoint/safetensors.h"
@@ -16,6 +17,7 @@
 #include "services/inference/models/load.h"
 #include "services/inference/ops/backends.h"
 #include "services/inference/presses/press.h"
+#include "tests/inference/ops/devices.h"
 #include "tests/inference/presses/golden_cases.h"
 
 namespace kvscope::inference {
@@ -163,16 +165,25 @@ TEST_P(PressGolden, WholeCacheAnswersAsTransformers) {
                                                     view.scores.tokens()));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, PressGolden,
-    ::testing::Values(std::tuple("llama3-tiny", "cpu"), std::tuple("llama-tied", "cpu"),
-                      std::tuple("qwen2-tiny", "cpu"), std::tuple("qwen3-tiny", "cpu"),
-                      std::tuple("llama-tied", "reference"), std::tuple("qwen3-tiny", "reference")),
-    [](const auto& info) {
-      std::string name = std::get<0>(info.param) + "_" + std::get<1>(info.param);
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
-    });
+// Every model on every device; the slow reference runs two of them.
+std::vector<std::tuple<std::string, std::string>> ModelsAndDevices() {
+  std::vector<std::tuple<std::string, std::string>> all = {{"llama-tied", "reference"},
+                                                           {"qwen3-tiny", "reference"}};
+  for (const std::string& device : OtherDevices()) {
+    for (const char* model : {"llama3-tiny", "llama-tied", "qwen2-tiny", "qwen3-tiny"}) {
+      all.emplace_back(model, device);
+    }
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, PressGolden, ::testing::ValuesIn(ModelsAndDevices()),
+                         [](const auto& info) {
+                           std::string name =
+                               std::get<0>(info.param) + "_" + std::get<1>(info.param);
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace kvscope::inference

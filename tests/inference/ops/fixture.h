@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "services/inference/ops/backends.h"
 #include "services/inference/ops/ops.h"
+#include "tests/inference/ops/devices.h"
 
 namespace kvscope::inference {
 
@@ -75,15 +76,6 @@ inline void ExpectNear(const std::vector<float>& found, const std::vector<float>
     ASSERT_NEAR(found[i], expected[i], tolerance * (1.0f + std::fabs(expected[i])))
         << what << " at " << i;
   }
-}
-
-// The devices that are checked against `reference`: those of the build that this machine has.
-inline std::vector<std::string> OtherDevices() {
-  std::vector<std::string> devices;
-  for (const std::string_view device : Devices()) {
-    if (device != "reference" && MakeOps(device).ok()) devices.emplace_back(device);
-  }
-  return devices;
 }
 
 }  // namespace kvscope::inference
