@@ -15,6 +15,7 @@
 #include "services/client/cli/models.h"
 #include "services/client/cli/terminal.h"
 #include "services/inference/engine/engine.h"
+#include "services/inference/inspect/devices.h"
 #include "services/status_macros.h"
 #include "services/version.h"
 
@@ -83,23 +84,27 @@ Json SelfTest() {
                                 same ? " tokens, cpu as reference" : " tokens, cpu differs")}};
 }
 
+Json Backends() {
+  Json backends = Json::array();
+  for (const inference::DeviceState& device : inference::InspectDevices()) {
+    backends.push_back({{"name", device.name}, {"usable", device.usable}, {"says", device.says}});
+  }
+  return backends;
+}
+
 absl::Status Doctor(bool as_json) {
   const double memory =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   const Json processor = Processor();
   const Json self_test = SelfTest();
-  const Json facts = {
-      {"version", kVersion},
-      {"results_version", kResultsVersion},
-      {"processor", processor},
-      {"cores", std::thread::hardware_concurrency()},
-      {"memory_bytes", memory},
-      {"backends",
-       {{{"name", "cpu"}, {"usable", true}, {"says", "oneDNN products, own attention"}},
-        {{"name", "reference"}, {"usable", true}, {"says", "plain loops, for checking"}},
-        {{"name", "cuda"}, {"usable", false}, {"says", "not in this version"}}}},
-      {"libraries", {{"grpc", grpc::Version()}, {"sqlite", sqlite3_libversion()}}},
-      {"self_test", self_test}};
+  const Json facts = {{"version", kVersion},
+                      {"results_version", kResultsVersion},
+                      {"processor", processor},
+                      {"cores", std::thread::hardware_concurrency()},
+                      {"memory_bytes", memory},
+                      {"backends", Backends()},
+                      {"libraries", {{"grpc", grpc::Version()}, {"sqlite", sqlite3_libversion()}}},
+                      {"self_test", self_test}};
   if (as_json) {
     std::cout << facts.dump(2) << '\n';
   } else {
