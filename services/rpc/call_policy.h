@@ -4,9 +4,12 @@
 #include <grpcpp/client_context.h>
 
 #include <chrono>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "absl/status/status.h"
 
 namespace kvscope::rpc {
 
@@ -24,6 +27,11 @@ class StreamContext : public grpc::ClientContext {
   // Of a stream that is needed for a call of somebody else's, whose deadline this is.
   explicit StreamContext(std::chrono::system_clock::time_point callers_deadline);
 };
+
+// Makes a call that a server refuses for now (RetryDelay: a rate limit) again when it asks for it,
+// for a minute at most; returns the last answer. Each attempt is a call of its own, and is refused
+// before anything is done.
+absl::Status CallPatiently(const std::function<absl::Status()>& call);
 
 // Unary methods that gRPC makes again, with back-off, when a call comes to UNAVAILABLE: they say
 // "May be retried" in their .proto file. As "SERVICE/METHOD".

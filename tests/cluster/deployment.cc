@@ -11,7 +11,6 @@
 #include "services/embed/cluster.h"
 #include "services/rpc/channel.h"
 #include "services/rpc/telemetry.h"
-#include "tests/cluster/process.h"
 
 namespace kvscope::cluster_test {
 namespace {
@@ -56,6 +55,12 @@ class Embedded final : public Deployment {
   void KillWorker(int index) override { cluster_->KillWorker(index); }
   void StallWorker(int) override { FAIL() << "a thread cannot be stopped from outside"; }
   void WakeWorker(int) override { FAIL() << "see StallWorker"; }
+  Usage WorkerUsage(int) override {
+    ADD_FAILURE() << "a thread has no memory of its own";
+    return {};
+  }
+  void StallMetrics() override { FAIL() << "see StallWorker"; }
+  void WakeMetrics() override { FAIL() << "see StallWorker"; }
   void RestartMetrics() override { FAIL() << "see StallWorker"; }
   void RestartOrchestrator(bool gracefully) override {
     if (gracefully) {
@@ -115,7 +120,10 @@ class Processes final : public Deployment {
   void KillWorker(int index) override { workers_.at(static_cast<size_t>(index))->Kill(); }
   void StallWorker(int index) override { workers_.at(static_cast<size_t>(index))->Stop(); }
   void WakeWorker(int index) override { workers_.at(static_cast<size_t>(index))->Continue(); }
+  Usage WorkerUsage(int index) override { return workers_.at(static_cast<size_t>(index))->usage(); }
 
+  void StallMetrics() override { metrics_->Stop(); }
+  void WakeMetrics() override { metrics_->Continue(); }
   void RestartMetrics() override {
     metrics_->Kill();
     StartMetrics(metrics_address_);

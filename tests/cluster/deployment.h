@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "tests/cluster/process.h"
 
 namespace kvscope::cluster_test {
 
@@ -22,6 +23,10 @@ class Deployment {
   // Processes only: the worker stands still, though its connection is open, until it is woken.
   virtual void StallWorker(int index) = 0;
   virtual void WakeWorker(int index) = 0;
+  virtual Usage WorkerUsage(int index) = 0;  // processes only
+  // Processes only: as StallWorker and WakeWorker.
+  virtual void StallMetrics() = 0;
+  virtual void WakeMetrics() = 0;
   // Processes only: without warning, and started again at the same address.
   virtual void RestartMetrics() = 0;
   // Ends the orchestrator (embedded: the whole cluster), without warning or as SIGTERM does, and

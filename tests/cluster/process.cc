@@ -71,6 +71,27 @@ int Process::exit_code() const {
   return pid_ < 0 && WIFEXITED(status_) ? WEXITSTATUS(status_) : -1;
 }
 
+Usage Process::usage() const {
+  const std::string folder = "/proc/" + std::to_string(pid_);
+  Usage usage;
+  std::ifstream status(folder + "/status");
+  for (std::string word; status >> word;) {
+    int64_t kib = 0;
+    if (word == "VmRSS:" && status >> kib) usage.bytes = kib * 1024;
+    if (word == "VmHWM:" && status >> kib) usage.peak_bytes = kib * 1024;
+  }
+  // Fields 14 and 15, counted from the name's closing bracket, field 2.
+  std::string stat;
+  std::getline(std::ifstream(folder + "/stat"), stat);
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) fields >> skipped;
+  double user = 0, kernel = 0;
+  EXPECT_TRUE(fields >> user >> kernel) << stat;
+  usage.cpu = absl::Seconds((user + kernel) / static_cast<double>(sysconf(_SC_CLK_TCK)));
+  return usage;
+}
+
 void Process::Stop() { kill(pid_, SIGSTOP); }
 
 void Process::Continue() { kill(pid_, SIGCONT); }

@@ -3,10 +3,20 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
+
 namespace kvscope::cluster_test {
+
+// What a process has taken up to now.
+struct Usage {
+  absl::Duration cpu;      // of all its threads
+  int64_t bytes = 0;       // of memory, now
+  int64_t peak_bytes = 0;  // at most
+};
 
 // Starts at construction; the kernel kills it if the test's process dies. stderr goes to a file
 // that is printed if the process ends in a way that was not asked for.
@@ -23,6 +33,7 @@ class Process {
   void Stop();      // SIGSTOP
   void Continue();  // SIGCONT
   bool running();
+  Usage usage() const;    // of one that runs
   int exit_code() const;  // of a process that has ended by itself; else -1
 
  private:

@@ -13,7 +13,8 @@ namespace kvscope::cluster_test {
 
 namespace fs = std::filesystem;
 
-SecuredCluster::SecuredCluster() : folder_(MakeFolder()) {
+SecuredCluster::SecuredCluster(std::vector<std::string> orchestrator)
+    : folder_(MakeFolder()), orchestrator_arguments_(std::move(orchestrator)) {
   authority_.WriteRoot(Path("ca"));
   authority_.Issue(Path("server"), {.names = {"IP:127.0.0.1", "DNS:localhost"}});
   authority_.Issue(Path("client"), {.names = {"DNS:client"}});
@@ -52,8 +53,12 @@ std::string SecuredCluster::Invite(const std::string& name, rpc::Role role) cons
 }
 
 rpc::ClientSecurity SecuredCluster::Client(rpc::Role role) const {
+  return Client(std::string(rpc::RoleName(role)));
+}
+
+rpc::ClientSecurity SecuredCluster::Client(const std::string& name) const {
   return {.tls = {.cert = Path("client.crt"), .key = Path("client.key"), .ca = Path("ca.crt")},
-          .token_file = Path(std::string(rpc::RoleName(role)) + ".token")};
+          .token_file = Path(name + ".token")};
 }
 
 std::vector<std::string> SecuredCluster::SecurityArguments() const {
@@ -90,6 +95,8 @@ const std::string& SecuredCluster::Orchestrator() {
     std::vector<std::string> arguments = SecurityArguments();
     arguments.insert(arguments.end(), {"--store", Path("store.db"), "--models-dir", Path("models"),
                                        "--metrics", Metrics()});
+    arguments.insert(arguments.end(), orchestrator_arguments_.begin(),
+                     orchestrator_arguments_.end());
     orchestrator_ = Start("kvscope-orchestrator", "orchestrator", std::move(arguments));
   }
   return orchestrator_;

@@ -19,7 +19,8 @@ namespace kvscope::cluster_test {
 // The folder itself and outside/, beside models/, are models too, which no client may reach.
 class SecuredCluster {
  public:
-  SecuredCluster();
+  // `orchestrator`: further arguments of kvscope-orchestrator.
+  explicit SecuredCluster(std::vector<std::string> orchestrator = {});
   ~SecuredCluster();
 
   // Each starts at its first use, as a process of its own.
@@ -36,6 +37,8 @@ class SecuredCluster {
 
   // What a client needs; the token of `role`.
   rpc::ClientSecurity Client(rpc::Role role) const;
+  // The same with the token that lies in NAME.token.
+  rpc::ClientSecurity Client(const std::string& name) const;
   // A table line of a token that WriteToken makes: NAME.token holds the token.
   std::string Invite(const std::string& name, rpc::Role role) const;
 
@@ -45,6 +48,7 @@ class SecuredCluster {
   std::vector<std::string> SecurityArguments() const;
 
   const std::string folder_;
+  const std::vector<std::string> orchestrator_arguments_;
   const rpc::CertificateAuthority authority_{"cluster root"};
   std::string orchestrator_, metrics_, inference_;
   std::vector<std::unique_ptr<Process>> processes_;

@@ -8,8 +8,11 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/clock.h"
+#include "kvscope/v1/metrics.grpc.pb.h"
 #include "kvscope/v1/orchestrator.grpc.pb.h"
 #include "services/rpc/channel.h"
+#include "services/rpc/grpc_status.h"
 #include "services/rpc/server.h"
 #include "tests/rpc/proto_sources.h"
 
@@ -37,39 +40,45 @@ class Shaky final : public v1::OrchestratorService::CallbackService {
   grpc::ServerUnaryReactor* GetSweep(grpc::CallbackServerContext* context,
                                      const v1::GetSweepRequest*, v1::Sweep*) override {
     deadline = context->deadline();
-    return Answer(context);
-  }
-  grpc::ServerUnaryReactor* DeleteSweep(grpc::CallbackServerContext* context,
-                                        const v1::DeleteSweepRequest*,
-                                        v1::DeleteSweepResponse*) override {
-    return Answer(context);
-  }
-
-  std::atomic<int> calls = 0;
-  std::chrono::system_clock::time_point deadline;
-
- private:
-  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     reactor->Finish(++calls <= away_ ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "away")
                                      : grpc::Status::OK);
     return reactor;
   }
 
+  std::atomic<int> calls = 0;
+  std::chrono::system_clock::time_point deadline;
+
+ private:
   const int away_;
+};
+
+class NeverThere final : public v1::MetricsService::CallbackService {
+ public:
+  grpc::ServerUnaryReactor* ForgetUnits(grpc::CallbackServerContext* context,
+                                        const v1::ForgetUnitsRequest*,
+                                        v1::ForgetUnitsResponse*) override {
+    ++calls;
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "away"));
+    return reactor;
+  }
+
+  std::atomic<int> calls = 0;
 };
 
 class CallPolicyServer : public testing::Test {
  protected:
   void Serve(int away) {
     service_ = std::make_unique<Shaky>(away);
-    grpc::Service* services[] = {service_.get()};
+    grpc::Service* services[] = {service_.get(), &never_there_};
     auto started = Server::Start({.listen = "127.0.0.1:0"}, services);
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
     stub_ = v1::OrchestratorService::NewStub(*Dial(server_->address(), ClientSecurity()));
   }
 
+  NeverThere never_there_;
   std::unique_ptr<Shaky> service_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<v1::OrchestratorService::Stub> stub_;
@@ -85,12 +94,13 @@ TEST_F(CallPolicyServer, ACallThatMayBeRetriedOutlastsAServerThatIsAway) {
 }
 
 TEST_F(CallPolicyServer, AnyOtherCallIsMadeOnce) {
-  Serve(2);
+  Serve(0);
   UnaryContext context;
-  v1::DeleteSweepResponse response;
-  const grpc::Status status = stub_->DeleteSweep(&context, v1::DeleteSweepRequest(), &response);
+  v1::ForgetUnitsResponse response;
+  const auto stub = v1::MetricsService::NewStub(*Dial(server_->address(), ClientSecurity()));
+  const grpc::Status status = stub->ForgetUnits(&context, v1::ForgetUnitsRequest(), &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(service_->calls, 1);
+  EXPECT_EQ(never_there_.calls, 1);
 }
 
 TEST_F(CallPolicyServer, UnaryCallsCarryADeadlineToTheServer) {
@@ -101,6 +111,26 @@ TEST_F(CallPolicyServer, UnaryCallsCarryADeadlineToTheServer) {
   ASSERT_TRUE(stub_->GetSweep(&context, v1::GetSweepRequest(), &sweep).ok());
   EXPECT_GT(service_->deadline, before);
   EXPECT_LT(service_->deadline, before + std::chrono::minutes(2));
+}
+
+// `refusals` times refused before it comes to OK; how often it was made.
+int CallsMade(int refusals, const absl::Status& refusal, absl::Status* last) {
+  int calls = 0;
+  *last = CallPatiently([&] { return ++calls <= refusals ? refusal : absl::OkStatus(); });
+  return calls;
+}
+
+TEST(CallPatiently, ComesAgainWhenItWasToldTo) {
+  const absl::Status busy = absl::ResourceExhaustedError("too fast");
+  absl::Status last;
+  const absl::Time start = absl::Now();
+  EXPECT_EQ(CallsMade(2, WithRetryDelay(busy, absl::Milliseconds(50)), &last), 3);
+  EXPECT_TRUE(last.ok());
+  EXPECT_GE(absl::Now() - start, absl::Milliseconds(100));
+  EXPECT_EQ(CallsMade(2, busy, &last), 1);  // such as a quota
+  EXPECT_EQ(last, busy);
+  EXPECT_EQ(CallsMade(2, WithRetryDelay(busy, absl::Hours(1)), &last), 1);
+  EXPECT_EQ(last.code(), busy.code());
 }
 
 }  // namespace

@@ -209,12 +209,13 @@ absl::Status Written(std::ostream& out) {
 
 absl::StatusOr<ModelLabels> ReadLabels(v1::OrchestratorService::Stub& stub,
                                        const std::string& sweep) {
-  rpc::UnaryContext context;
   v1::GetSweepRequest request;
   request.set_sweep(sweep);
   v1::Sweep found;
-  const grpc::Status status = stub.GetSweep(&context, request, &found);
-  if (!status.ok()) return rpc::FromGrpc(status);
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+    rpc::UnaryContext context;
+    return rpc::FromGrpc(stub.GetSweep(&context, request, &found));
+  }));
   return ModelLabels(ModelsOf(found));
 }
 
@@ -262,19 +263,21 @@ absl::Status WriteAnswers(v1::OrchestratorService::Stub& stub, const std::string
     KVSCOPE_ASSIGN_OR_RETURN(const ModelLabels models, ReadLabels(stub, sweep));
     table.emplace(models);
   }
-  rpc::StreamContext context;
   v1::StreamAnswersRequest request;
   request.set_sweep(sweep);
-  auto reader = stub.StreamAnswers(&context, request);
   RowWriter writer(format == "csv", out);
-  v1::AnswerRows message;
-  while (writer.good() && reader->Read(&message)) {
-    for (const v1::AnswerRow& row : message.rows()) table ? table->Add(row) : writer.Write(row);
-  }
+  const absl::Status read = rpc::CallPatiently([&] {
+    rpc::StreamContext context;
+    const auto reader = stub.StreamAnswers(&context, request);
+    v1::AnswerRows message;
+    while (writer.good() && reader->Read(&message)) {
+      for (const v1::AnswerRow& row : message.rows()) table ? table->Add(row) : writer.Write(row);
+    }
+    if (!writer.good()) context.TryCancel();
+    return rpc::FromGrpc(reader->Finish());
+  });
   writer.Finish();
-  if (!out.good()) context.TryCancel();
-  const grpc::Status status = reader->Finish();
-  if (out.good() && !status.ok()) return rpc::FromGrpc(status);
+  if (out.good()) KVSCOPE_RETURN_IF_ERROR(read);
   if (table) table->Print(out);
   return Written(out);
 }

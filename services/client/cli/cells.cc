@@ -11,6 +11,7 @@
 #include "services/client/cli/terminal.h"
 #include "services/rpc/call_policy.h"
 #include "services/rpc/grpc_status.h"
+#include "services/status_macros.h"
 
 namespace kvscope::cli {
 namespace {
@@ -70,10 +71,11 @@ absl::Status ForEachCell(v1::OrchestratorService::Stub& stub, const std::string&
   request.set_page_size(1000);
   for (const std::string& tag : tags) request.add_group_by(tag);
   do {
-    rpc::UnaryContext context;
     v1::ListCellsResponse response;
-    const grpc::Status status = stub.ListCells(&context, request, &response);
-    if (!status.ok()) return rpc::FromGrpc(status);
+    KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+      rpc::UnaryContext context;
+      return rpc::FromGrpc(stub.ListCells(&context, request, &response));
+    }));
     for (auto& cell : *response.mutable_cells()) take(std::move(cell));
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());

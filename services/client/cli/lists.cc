@@ -128,10 +128,11 @@ absl::Status Models(const std::string& directory, bool as_json) {
 
 absl::Status ClusterModels(const SessionOptions& options, bool as_json) {
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options, 0));
-  rpc::UnaryContext context;
   v1::ListModelsResponse response;
-  const grpc::Status status = session->stub().ListModels(&context, {}, &response);
-  if (!status.ok()) return rpc::FromGrpc(status);
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+    rpc::UnaryContext context;
+    return rpc::FromGrpc(session->stub().ListModels(&context, {}, &response));
+  }));
   Json list = Json::array();
   Table table({"model", "type", "weights"}, 2);
   for (const v1::CatalogModel& model : response.models()) {

@@ -155,12 +155,13 @@ absl::Status WriteFigures(const ReportInput& input, const std::string& folder) {
 absl::Status Report(Options options) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::string id, ResolveSweep(options.sweep, options.session));
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, 0));
-  rpc::UnaryContext context;
   v1::GetSweepRequest request;
   request.set_sweep(id);
   v1::Sweep sweep;
-  const grpc::Status status = session->stub().GetSweep(&context, request, &sweep);
-  if (!status.ok()) return rpc::FromGrpc(status);
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+    rpc::UnaryContext context;
+    return rpc::FromGrpc(session->stub().GetSweep(&context, request, &sweep));
+  }));
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<v1::Cell> cells,
                            FetchCells(session->stub(), sweep.id()));
   KVSCOPE_ASSIGN_OR_RETURN(const ReportInput input, ReadReport(session->stub(), sweep, cells));
@@ -194,14 +195,15 @@ absl::StatusOr<orchestrator::ReportInput> ReadReport(v1::OrchestratorService::St
   const ModelLabels models(ModelsOf(sweep));
   for (const v1::Cell& cell : cells) AddCell(cell, models, input);
   KVSCOPE_RETURN_IF_ERROR(ReadTagRows(stub, sweep, input));
-  rpc::StreamContext context;
   v1::StreamHeatmapsRequest request;
   request.set_sweep(sweep.id());
-  auto reader = stub.StreamHeatmaps(&context, request);
-  v1::HeatmapRow row;
-  while (reader->Read(&row)) input.survival_maps.push_back(SurvivalMap(row, models));
-  const grpc::Status status = reader->Finish();
-  if (!status.ok()) return rpc::FromGrpc(status);
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+    rpc::StreamContext context;
+    const auto reader = stub.StreamHeatmaps(&context, request);
+    v1::HeatmapRow row;
+    while (reader->Read(&row)) input.survival_maps.push_back(SurvivalMap(row, models));
+    return rpc::FromGrpc(reader->Finish());
+  }));
   KVSCOPE_RETURN_IF_ERROR(AddStatistics(stub, sweep, input));
   input.statistics.headlines = orchestrator::Headlines(input);
   input.statistics.findings = orchestrator::JudgeFindings(input);

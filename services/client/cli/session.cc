@@ -1,10 +1,13 @@
 #include "services/client/cli/session.h"
 
+#include <openssl/rand.h>
+
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "services/embed/cluster.h"
 #include "services/rpc/channel.h"
@@ -90,6 +93,12 @@ void Session::Stop() {
 }
 
 Session::~Session() { Stop(); }
+
+std::string NewRequestId() {
+  std::string bytes(16, '\0');
+  RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  return absl::StrCat("cli-", absl::BytesToHexString(bytes));
+}
 
 absl::StatusOr<std::string> ResolveSweep(const std::string& sweep, SessionOptions& options) {
   std::error_code error;

@@ -56,6 +56,9 @@ class Session {
 // case.
 absl::StatusOr<std::string> ResolveSweep(const std::string& sweep, SessionOptions& options);
 
+// For a call that changes something, so that it changes it once, however often it is sent.
+std::string NewRequestId();
+
 // The default store and the directory that holds it.
 inline constexpr const char* kDefaultDirectory = "kvscope-out";
 inline constexpr const char* kStoreName = "store.db";

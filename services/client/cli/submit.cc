@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/model_labels.h"
+#include "services/client/cli/session.h"
 #include "services/orchestrator/datasets/source.h"
 #include "services/rpc/call_policy.h"
 #include "services/rpc/channel.h"
@@ -186,23 +187,27 @@ absl::StatusOr<v1::Sweep> Submit(v1::OrchestratorService::Stub& stub,
   v1::CreateSweepRequest request;
   request.set_priority(priority);
   *request.mutable_spec() = SpecProto(sweep, names);
-  KVSCOPE_RETURN_IF_ERROR(UploadDatasets(stub, sweep, fs::path(sweep_path).parent_path().string(),
-                                         *request.mutable_spec()));
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+    request.mutable_spec()->clear_datasets();
+    return UploadDatasets(stub, sweep, fs::path(sweep_path).parent_path().string(),
+                          *request.mutable_spec());
+  }));
   request.set_request_id(RequestId(request.spec()));
   v1::Sweep created;
-  {
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
     rpc::UnaryContext context;
-    const grpc::Status status = stub.CreateSweep(&context, request, &created);
-    if (!status.ok()) return rpc::FromGrpc(status);
-  }
+    return rpc::FromGrpc(stub.CreateSweep(&context, request, &created));
+  }));
   if (created.state() != v1::Sweep::FAILED && created.state() != v1::Sweep::CANCELLED) {
     return created;
   }
-  rpc::UnaryContext context;
   v1::ResumeSweepRequest resume;
   resume.set_sweep(created.id());
-  const grpc::Status status = stub.ResumeSweep(&context, resume, &created);
-  if (!status.ok()) return rpc::FromGrpc(status);
+  resume.set_request_id(NewRequestId());
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+    rpc::UnaryContext context;
+    return rpc::FromGrpc(stub.ResumeSweep(&context, resume, &created));
+  }));
   return created;
 }
 

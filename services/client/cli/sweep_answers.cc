@@ -10,6 +10,7 @@
 #include "services/client/cli/model_labels.h"
 #include "services/rpc/call_policy.h"
 #include "services/rpc/grpc_status.h"
+#include "services/status_macros.h"
 
 namespace kvscope::cli {
 namespace {
@@ -113,17 +114,18 @@ class Collector {
 
 absl::StatusOr<SweepAnswers> ReadSweepAnswers(v1::OrchestratorService::Stub& stub,
                                               const v1::Sweep& sweep) {
-  rpc::StreamContext context;
   v1::StreamAnswersRequest request;
   request.set_sweep(sweep.id());
-  auto reader = stub.StreamAnswers(&context, request);
   Collector collector(sweep);
-  v1::AnswerRows message;
-  while (reader->Read(&message)) {
-    for (const v1::AnswerRow& row : message.rows()) collector.Add(row);
-  }
-  const grpc::Status status = reader->Finish();
-  if (!status.ok()) return rpc::FromGrpc(status);
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+    rpc::StreamContext context;
+    const auto reader = stub.StreamAnswers(&context, request);
+    v1::AnswerRows message;
+    while (reader->Read(&message)) {
+      for (const v1::AnswerRow& row : message.rows()) collector.Add(row);
+    }
+    return rpc::FromGrpc(reader->Finish());
+  }));
   return collector.Take();
 }
 

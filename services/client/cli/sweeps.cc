@@ -52,10 +52,11 @@ absl::Status List(const Options& options) {
   v1::ListSweepsRequest request;
   Table table({"id", "name", "state", "owner", "model", "created", "progress"}, 6);
   do {
-    rpc::UnaryContext context;
     v1::ListSweepsResponse response;
-    const grpc::Status status = session->stub().ListSweeps(&context, request, &response);
-    if (!status.ok()) return rpc::FromGrpc(status);
+    KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+      rpc::UnaryContext context;
+      return rpc::FromGrpc(session->stub().ListSweeps(&context, request, &response));
+    }));
     for (const v1::Sweep& sweep : response.sweeps()) {
       if (options.json) {
         KVSCOPE_RETURN_IF_ERROR(PrintJson(sweep));  // one object a line
@@ -123,10 +124,12 @@ absl::Status CallAndShow(const Options& given,
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, 0));
   Request request;
   request.set_sweep(id);
-  rpc::UnaryContext context;
+  if constexpr (requires { request.set_request_id(""); }) request.set_request_id(NewRequestId());
   v1::Sweep sweep;
-  const grpc::Status status = (session->stub().*call)(&context, request, &sweep);
-  if (!status.ok()) return rpc::FromGrpc(status);
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+    rpc::UnaryContext context;
+    return rpc::FromGrpc((session->stub().*call)(&context, request, &sweep));
+  }));
   if (options.json) return PrintJson(sweep);
   PrintSweep(sweep);
   return absl::OkStatus();
@@ -145,10 +148,12 @@ absl::Status Delete(Options options) {
   KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, 0));
   v1::DeleteSweepRequest request;
   request.set_sweep(id);
-  rpc::UnaryContext context;
+  request.set_request_id(NewRequestId());
   v1::DeleteSweepResponse response;
-  const grpc::Status status = session->stub().DeleteSweep(&context, request, &response);
-  if (!status.ok()) return rpc::FromGrpc(status);
+  KVSCOPE_RETURN_IF_ERROR(rpc::CallPatiently([&] {
+    rpc::UnaryContext context;
+    return rpc::FromGrpc(session->stub().DeleteSweep(&context, request, &response));
+  }));
   session->AwaitCollected();
   std::cerr << "deleted sweep " << id << '\n';
   return absl::OkStatus();

@@ -99,7 +99,7 @@ void ProgressBar::Update(int64_t done, int64_t total, const std::string& note) {
   if (first_done_ < 0) {
     first_done_ = done;
     start_ = now;
-  } else if (now - last_drawn_ < pause && done < total) {
+  } else if (now - last_drawn_ < pause && (done < total || total == 0)) {
     return;
   }
   last_drawn_ = now;

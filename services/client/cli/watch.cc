@@ -1,8 +1,11 @@
 #include "services/client/cli/watch.h"
 
+#include <optional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "services/client/cli/interrupt.h"
 #include "services/client/cli/terminal.h"
 #include "services/rpc/grpc_status.h"
@@ -15,10 +18,14 @@ bool Ended(const v1::Sweep& sweep) {
          sweep.state() == v1::Sweep::CANCELLED;
 }
 
-// Whether to ask again. A server that shuts down cancels calls that come too late.
-bool MayRecover(const grpc::Status& status) {
-  return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-         status.error_code() == grpc::StatusCode::CANCELLED;
+constexpr absl::Duration kPatience = absl::Minutes(5);  // without a word; as the Python client's
+constexpr absl::Duration kPause = absl::Milliseconds(500);
+
+// How long to wait before asking again; nothing where that is no use. A server that shuts down
+// cancels calls that come too late.
+std::optional<absl::Duration> PauseAfter(const absl::Status& status) {
+  if (status.ok() || absl::IsUnavailable(status) || absl::IsCancelled(status)) return kPause;
+  return rpc::RetryDelay(status);
 }
 
 std::string Note(const v1::Sweep& sweep) {
@@ -39,7 +46,8 @@ absl::StatusOr<v1::Sweep> WatchUntilEnd(Session& session, const std::string& swe
   const CatchInterrupt catch_interrupt;
   ProgressBar bar(label);
   v1::Sweep sweep;
-  for (int failures = 0; !Ended(sweep);) {
+  absl::Time last_heard = absl::Now();
+  while (true) {
     grpc::ClientContext context;
     v1::WatchSweepRequest request;
     request.set_sweep(sweep_id);
@@ -53,20 +61,27 @@ absl::StatusOr<v1::Sweep> WatchUntilEnd(Session& session, const std::string& swe
       if (!over) context.TryCancel();
     });
     while (reader->Read(&sweep)) {
-      failures = 0;
+      last_heard = absl::Now();
       bar.Update(sweep.progress().streams_done(), sweep.progress().streams_total(), Note(sweep));
     }
     over = true;
     breaker.join();
-    const grpc::Status status = reader->Finish();
+    const absl::Status status = rpc::FromGrpc(reader->Finish());
     if (CatchInterrupt::Interrupted()) return absl::CancelledError("interrupted");
     if (Ended(sweep)) break;
-    if (!status.ok() && (!MayRecover(status) || ++failures > 20)) {
-      return status.error_code() == grpc::StatusCode::CANCELLED
+    const std::optional<absl::Duration> pause = PauseAfter(status);
+    const absl::Duration left = last_heard + kPatience - absl::Now();
+    if (!pause.has_value() || *pause > left) {
+      return absl::IsCancelled(status)
                  ? absl::UnavailableError("the orchestrator keeps cancelling the watch")
-                 : rpc::FromGrpc(status);
+                 : status;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    if (!status.ok()) {
+      bar.Update(sweep.progress().streams_done(), sweep.progress().streams_total(),
+                 absl::StrCat("the orchestrator does not answer, trying again for ",
+                              Duration(absl::ToDoubleSeconds(left))));
+    }
+    absl::SleepFor(*pause);
   }
   bar.Finish();
   if (sweep.state() == v1::Sweep::FAILED) {

@@ -8,7 +8,8 @@
 
 namespace kvscope::cli {
 
-// Draws the bar until the sweep has ended and returns it. A stream that breaks is taken up again.
+// Draws the bar until the sweep has ended and returns it. A stream that breaks is taken up
+// again, for five minutes without a word from the orchestrator.
 // Errors: Cancelled at Ctrl-C (the sweep itself is left alone); Aborted if the sweep failed or was
 // cancelled, with its own sentence; what the service answers.
 absl::StatusOr<v1::Sweep> WatchUntilEnd(Session& session, const std::string& sweep_id,

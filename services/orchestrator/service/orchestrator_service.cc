@@ -222,8 +222,9 @@ grpc::ServerWriteReactor<v1::ProbeRow>* OrchestratorService::StreamProbes(
   }
   const auto reader =
       std::make_shared<ProbeReader>(desk_.store(), metrics_, *request, context->deadline());
-  return RowStream<v1::ProbeRow>::Start(probes_,
-                                        [reader](v1::ProbeRow& row) { return reader->Next(row); });
+  return RowStream<v1::ProbeRow>::Start(
+      probes_, [reader](v1::ProbeRow& row) { return reader->Next(row); },
+      [reader] { reader->Cancel(); });
 }
 
 grpc::ServerUnaryReactor* OrchestratorService::ListUnits(grpc::CallbackServerContext* context,

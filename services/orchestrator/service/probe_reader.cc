@@ -33,8 +33,14 @@ absl::StatusOr<std::vector<int>> RatioIndices(const v1::SweepSpec& spec,
 
 ProbeReader::~ProbeReader() {
   if (call_ == nullptr) return;
-  context_->TryCancel();
+  Cancel();
   call_->Finish();
+}
+
+void ProbeReader::Cancel() {
+  const absl::MutexLock lock(&mutex_);
+  cancelled_ = true;
+  if (context_ != nullptr) context_->TryCancel();
 }
 
 absl::Status ProbeReader::Open() {
@@ -67,15 +73,18 @@ absl::Status ProbeReader::FindUnits(int64_t sweep_row) {
   }
 }
 
-void ProbeReader::StartCall() {
+absl::Status ProbeReader::StartCall() {
   v1::FitProbesRequest fit;
   auto first = units_.extract(units_.begin());
   slice_ = first.key();
   for (std::string& key : first.mapped()) fit.add_unit_keys(std::move(key));
   fit.mutable_ratio_indices()->Assign(ratios_.begin(), ratios_.end());
   fit.set_seed(protos_.spec.seed());
+  const absl::MutexLock lock(&mutex_);
+  if (cancelled_) return absl::CancelledError("nobody waits for the probes any more");
   context_ = std::make_unique<rpc::StreamContext>(deadline_);
   call_ = stub_->FitProbes(context_.get(), fit);
+  return absl::OkStatus();
 }
 
 absl::Status ProbeReader::EndCall() {
@@ -90,7 +99,7 @@ absl::StatusOr<bool> ProbeReader::Next(v1::ProbeRow& row) {
   while (true) {
     if (call_ == nullptr) {
       if (units_.empty()) return false;
-      StartCall();
+      KVSCOPE_RETURN_IF_ERROR(StartCall());
     }
     if (call_->Read(row.mutable_fit())) break;
     KVSCOPE_RETURN_IF_ERROR(EndCall());

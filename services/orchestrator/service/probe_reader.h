@@ -11,8 +11,10 @@
 #include <tuple>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "kvscope/v1/metrics.grpc.pb.h"
 #include "kvscope/v1/orchestrator.pb.h"
 #include "services/orchestrator/service/conversions.h"
@@ -37,12 +39,15 @@ class ProbeReader {
   // The next row, in an empty message; false at the end. Errors: as StreamProbes.
   absl::StatusOr<bool> Next(v1::ProbeRow& row);
 
+  // From any thread: Next, now or later, does not wait for the metrics service.
+  void Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   using Slice = std::tuple<int, int, std::string>;  // ordinals of model and data set, regime
 
   absl::Status Open();
   absl::Status FindUnits(int64_t sweep_row);
-  void StartCall();
+  absl::Status StartCall() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status EndCall();
 
   Store& store_;
@@ -57,7 +62,9 @@ class ProbeReader {
   // The slice that is being fitted.
   Slice slice_;
   std::unique_ptr<v1::MetricsService::Stub> stub_;
-  std::unique_ptr<rpc::StreamContext> context_;
+  absl::Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<rpc::StreamContext> context_ ABSL_GUARDED_BY(mutex_);  // outlives its call
   std::unique_ptr<grpc::ClientReader<v1::ProbeFit>> call_;
 };
 

@@ -15,26 +15,29 @@
 namespace kvscope::orchestrator {
 
 // `next` runs on `executor` and fills the message, which is empty but keeps its memory; false is
-// the end. One message is in memory.
+// the end. One message is in memory. `cancel` is called, on any thread, when nobody waits any more.
 template <typename Message>
 class RowStream final : public grpc::ServerWriteReactor<Message>,
                         public std::enable_shared_from_this<RowStream<Message>> {
  public:
   using Next = std::function<absl::StatusOr<bool>(Message& message)>;
 
-  static grpc::ServerWriteReactor<Message>* Start(Executor& executor, Next next) {
-    const auto stream = std::make_shared<RowStream>(executor, std::move(next));
+  static grpc::ServerWriteReactor<Message>* Start(
+      Executor& executor, Next next, std::function<void()> cancel = [] {}) {
+    const auto stream = std::make_shared<RowStream>(executor, std::move(next), std::move(cancel));
     stream->self_ = stream;
     stream->Fetch();
     return stream.get();
   }
 
-  RowStream(Executor& executor, Next next) : executor_(executor), next_(std::move(next)) {}
+  RowStream(Executor& executor, Next next, std::function<void()> cancel)
+      : executor_(executor), next_(std::move(next)), cancel_(std::move(cancel)) {}
 
   void OnWriteDone(bool ok) override {
     if (!ok) return this->Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the client is gone"));
     Fetch();
   }
+  void OnCancel() override { cancel_(); }
   void OnDone() override { const auto last = std::move(self_); }
 
  private:
@@ -51,6 +54,7 @@ class RowStream final : public grpc::ServerWriteReactor<Message>,
 
   Executor& executor_;
   Next next_;
+  std::function<void()> cancel_;
   std::shared_ptr<RowStream> self_;  // until OnDone
   Message message_;
 };

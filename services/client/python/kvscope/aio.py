@@ -18,6 +18,7 @@ from kvscope.progress import ProgressBar
 from kvscope.submission import as_spec, check_ended
 from kvscope.sweep_spec import Dataset, SweepSpec
 from kvscope.table import Table
+from kvscope.uploads import Upload
 from kvscope.v1 import orchestrator_pb2 as rpc
 from kvscope.v1 import sweep_pb2
 
@@ -81,9 +82,11 @@ class AsyncClient:
         generated = passages.generated(sweep, command)
         datasets = await asyncio.to_thread(generated.__enter__)
         try:
-            uploaded = [
-                await self._upload(d, f"datasets[{i}]", sweep) for i, d in enumerate(datasets)
-            ]
+            with self._target.open() as channel:
+                uploaded = [
+                    await self._upload(channel, d, f"datasets[{i}]", sweep)
+                    for i, d in enumerate(datasets)
+                ]
         finally:
             generated.__exit__(None, None, None)
         proto = sweep.to_proto(uploaded)
@@ -194,26 +197,26 @@ class AsyncClient:
                     if not self._connected:
                         await asyncio.sleep(attempts.pause_after(error))
 
-    async def _upload(self, dataset: Dataset, field: str, spec: SweepSpec) -> sweep_pb2.Dataset:
-        method = connection.UPLOAD_DATASET
-
+    async def _upload(
+        self, channel: grpc.Channel, dataset: Dataset, field: str, spec: SweepSpec
+    ) -> sweep_pb2.Dataset:
         async def once(timeout: float) -> sweep_pb2.Dataset:
-            stub = self._channel.stream_unary(
-                method.path, method.request.SerializeToString, method.response.FromString
-            )
-            call = stub(timeout=timeout, metadata=self._target.metadata)
-            try:
-                for message in passages.messages(dataset, field, spec):
-                    await call.write(message)
-                await call.done_writing()
-            except asyncio.InvalidStateError:
-                pass  # the service has ended the call; the answer says why
-            except BaseException:
-                call.cancel()
-                raise
-            return await call
+            upload = Upload(channel, self._target, dataset, field, spec, timeout)
+            ended = asyncio.Event()
+            loop = asyncio.get_running_loop()
 
-        return await self.attempt(method, once, stream=True)
+            def wake() -> None:
+                loop.call_soon_threadsafe(ended.set)
+
+            upload.on_end(wake)
+            try:
+                await ended.wait()
+            except BaseException:
+                upload.cancel()
+                raise
+            return upload.result()
+
+        return await self.attempt(connection.UPLOAD_DATASET, once, stream=True)
 
 
 class AsyncSweep:

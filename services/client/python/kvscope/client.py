@@ -17,6 +17,7 @@ from kvscope.progress import ProgressBar
 from kvscope.submission import as_spec, check_ended
 from kvscope.sweep_spec import Dataset, SweepSpec
 from kvscope.table import Table
+from kvscope.uploads import Upload
 from kvscope.v1 import orchestrator_pb2 as rpc
 from kvscope.v1 import sweep_pb2
 
@@ -63,12 +64,7 @@ class Client:
             timeout=timeout,
             connect_timeout=connect_timeout,
         )
-        target = self._target
-        self._channel = (
-            grpc.insecure_channel(address, options=target.options)
-            if target.credentials is None
-            else grpc.secure_channel(address, target.credentials, options=target.options)
-        )
+        self._channel = self._target.open()
         self._connecting = threading.Lock()
         self._connected = False
 
@@ -202,29 +198,15 @@ class Client:
                         time.sleep(attempts.pause_after(error))
 
     def _upload(self, dataset: Dataset, field: str, spec: SweepSpec) -> sweep_pb2.Dataset:
-        method = connection.UPLOAD_DATASET
-        stub = self._channel.stream_unary(
-            method.path, method.request.SerializeToString, method.response.FromString
-        )
-
         def once(timeout: float) -> sweep_pb2.Dataset:
-            wrong: list[KvscopeError] = []  # gRPC reads in a thread of its own
-
-            def messages() -> Iterator[rpc.UploadDatasetRequest]:
-                try:
-                    yield from passages.messages(dataset, field, spec)
-                except KvscopeError as error:
-                    wrong.append(error)
-                    raise
-
+            upload = Upload(self._channel, self._target, dataset, field, spec, timeout)
             try:
-                return stub(messages(), timeout, self._target.metadata)
-            except grpc.RpcError:
-                if wrong:
-                    raise wrong[0] from None
+                return upload.result()
+            except BaseException:  # such as Ctrl-C
+                upload.cancel()
                 raise
 
-        return self.attempt(method, once, stream=True)
+        return self.attempt(connection.UPLOAD_DATASET, once, stream=True)
 
 
 class Sweep:

@@ -97,6 +97,12 @@ class Target:
             ("grpc.enable_retries", 0),  # `Attempts` does it, for every kind of call
         ]
 
+    def open(self) -> grpc.Channel:
+        """A channel that connects when it is first used."""
+        if self.credentials is None:
+            return grpc.insecure_channel(self.address, options=self.options)
+        return grpc.secure_channel(self.address, self.credentials, options=self.options)
+
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         token = _read_token(self.token_file) if self.token_file is not None else self.token
