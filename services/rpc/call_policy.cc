@@ -37,7 +37,7 @@ StreamContext::StreamContext(std::chrono::system_clock::time_point callers_deadl
 absl::Status CallPatiently(const std::function<absl::Status()>& call) {
   const absl::Time end = absl::Now() + kPatience;
   while (true) {
-    const absl::Status status = call();
+    absl::Status status = call();
     const std::optional<absl::Duration> delay = RetryDelay(status);
     if (status.ok() || !delay.has_value() || absl::Now() + *delay > end) return status;
     absl::SleepFor(*delay);
