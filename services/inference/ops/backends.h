@@ -13,8 +13,9 @@ namespace kvscope::inference {
 // The devices of this build, best first; `auto` is none of them.
 const std::vector<std::string_view>& Devices();
 
-// `device`: one of Devices(), or "auto" for the best that is trusted on every machine, cpu. Errors: InvalidArgument that
-// names the allowed devices; Unavailable with the reason where the machine lacks the device.
+// `device`: one of Devices(), or "auto" for the best that is trusted on every machine: cpu. Errors:
+// InvalidArgument that names the allowed devices; Unavailable with the reason where the machine
+// lacks the device.
 absl::StatusOr<std::unique_ptr<Ops>> MakeOps(std::string_view device);
 
 // Cores that backends on the host use when called from the calling thread; all of the machine's
