@@ -115,7 +115,7 @@ absl::Status Doctor(bool as_json) {
     table.AddRow({"memory", Bytes(memory)});
     for (const Json& backend : facts["backends"]) {
       table.AddRow({absl::StrCat("backend ", backend["name"].get<std::string>()),
-                    absl::StrCat(backend["usable"].get<bool>() ? "usable: " : "off: ",
+                    absl::StrCat(backend["usable"].get<bool>() ? "usable: " : "",
                                  backend["says"].get<std::string>())});
     }
     table.AddRow({"gRPC", grpc::Version()});
