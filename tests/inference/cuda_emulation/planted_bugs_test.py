@@ -106,11 +106,11 @@ BUGS = {
     ),
     "parts that no kernel wrote are read": Bug(
         "grid.cu",
-        "for (int p = 0; p < plan.parts; ++p) max",
-        "for (int p = 0; p <= plan.parts; ++p) max",
+        "for (int p = 0; p < plan.parts; ++p) sum",
+        "for (int p = 0; p <= plan.parts; ++p) sum",
         "grid.cu",
-        "*EvictedTokens*",
-        {"asan": "heap-buffer-overflow|use-after-poison|FAILED"},
+        "*GridTest.MatchesReference*",
+        {"plain": "FAILED"},
     ),
     "of equal scores the later token wins": Bug(
         "attention_tile.cuh",
