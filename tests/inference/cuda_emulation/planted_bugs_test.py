@@ -120,23 +120,6 @@ BUGS = {
         "*TopTokenTies*",
         {"plain": "FAILED"},
     ),
-    "a block's counts are overwritten while they are read": Bug(
-        "grid.cu",
-        "    __syncthreads();\n  }\n  return count;",
-        "  }\n  return count;",
-        "grid.cu",
-        "*RowsDoNotDepend*",
-        {"race": "data race on shared memory"},
-    ),
-    "the host does not wait for its copy": Bug(
-        "cuda_ops.cc",
-        '    CheckCuda(cudaMemcpyAsync(to, from, size_bytes, kind, stream_), "a copy");\n'
-        '    CheckCuda(cudaStreamSynchronize(stream_), "wait");',
-        '    CheckCuda(cudaMemcpyAsync(to, from, size_bytes, kind, stream_), "a copy");',
-        "cuda_ops.cc",
-        "*EmbedRowsColumnsAdd*",
-        {"plain": "FAILED"},
-    ),
 }
 
 
