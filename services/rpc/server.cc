@@ -1,6 +1,6 @@
 #include "services/rpc/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <dlfcn.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
@@ -11,10 +11,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "services/rpc/address.h"
 #include "services/rpc/authenticator.h"
@@ -68,20 +68,23 @@ void AddInterceptors(grpc::ServerBuilder& builder, std::shared_ptr<Authenticator
   builder.experimental().SetInterceptorCreators(std::move(factories));
 }
 
-// Process-wide switches that gRPC reads when a builder is made.
-void EnablePlugins(bool reflection) {
+// Process-wide switches that gRPC reads when a builder is made. The library of reflection adds it
+// to every later server as soon as it is in the process, so it is loaded only when asked for.
+absl::Status EnablePlugins(bool reflection) {
   TakeOverLibraryLogs();
   ShowMethodsOfServers();
   grpc::EnableDefaultHealthCheckService(true);
-  static std::once_flag once;
-  if (reflection) std::call_once(once, grpc::reflection::InitProtoReflectionServerBuilderPlugin);
+  if (reflection && dlopen(KVSCOPE_REFLECTION_LIBRARY, RTLD_NOW) == nullptr) {
+    return absl::UnavailableError(absl::StrCat("no gRPC reflection: ", dlerror()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       std::span<grpc::Service* const> services) {
-  EnablePlugins(options.reflection);
+  KVSCOPE_RETURN_IF_ERROR(EnablePlugins(options.reflection));
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);

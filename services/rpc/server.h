@@ -24,7 +24,8 @@ struct ServerOptions {
 class Server {
  public:
   // `services` must outlive the server.
-  // Errors: InvalidArgument (address, security), Unavailable (port taken, address not ours: named).
+  // Errors: InvalidArgument (address, security), Unavailable (port taken, address not ours, no
+  // library of reflection: named).
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        std::span<grpc::Service* const> services);
   ~Server();  // as Shutdown(zero)

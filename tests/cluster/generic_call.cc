@@ -4,8 +4,11 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
+#include <gtest/gtest.h>
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "services/rpc/grpc_status.h"
 
@@ -20,10 +23,19 @@ bool Next(grpc::CompletionQueue& queue) {
   return ok;
 }
 
+std::string Bytes(const grpc::ByteBuffer& buffer) {
+  std::vector<grpc::Slice> slices;
+  EXPECT_TRUE(buffer.Dump(&slices).ok());
+  std::string bytes;
+  for (const grpc::Slice& slice : slices) bytes.append(slice.begin(), slice.end());
+  return bytes;
+}
+
 }  // namespace
 
 absl::Status GenericCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& path,
-                         const std::string& request) {
+                         const std::string& request,
+                         const std::function<void(const std::string& response)>& take) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
   grpc::CompletionQueue queue;
@@ -40,6 +52,7 @@ absl::Status GenericCall(const std::shared_ptr<grpc::Channel>& channel, const st
   while (going) {
     call->Read(&response, nullptr);
     going = Next(queue);
+    if (going) take(Bytes(response));
   }
   grpc::Status status;
   call->Finish(&status, nullptr);

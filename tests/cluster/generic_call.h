@@ -3,6 +3,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,8 +11,11 @@
 
 namespace kvscope::cluster_test {
 
-// Sends the one message `request` (serialised) and waits up to 20 s for the call's end.
-absl::Status GenericCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& path,
-                         const std::string& request = "");
+// Sends the one message `request` (serialised) and waits up to 20 s for the call's end. Each
+// response, serialised, goes to `take` as it comes.
+absl::Status GenericCall(
+    const std::shared_ptr<grpc::Channel>& channel, const std::string& path,
+    const std::string& request = "",
+    const std::function<void(const std::string& response)>& take = [](const std::string&) {});
 
 }  // namespace kvscope::cluster_test

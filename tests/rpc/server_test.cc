@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -108,6 +109,44 @@ TEST(Server, RefusesPlaintextBeyondLoopback) {
   grpc::Service* services[] = {&echo};
   const auto server = Server::Start({.listen = "0.0.0.0:0"}, services);
   EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// A call beyond that waits until another ends.
+TEST(Server, AConnectionHasSoManyCallsAtATime) {
+  constexpr int kMost = 256;
+  Echo echo;
+  const auto server = StartEcho(echo, "127.0.0.1:0");
+  ASSERT_NE(server, nullptr);
+  const auto channel = *Dial(server->address(), {});
+  ASSERT_TRUE(WaitForConnected(*channel, server->address(), absl::Seconds(10)).ok());
+  struct Call {
+    Call(v1::MetricsService::Stub& stub, absl::Duration patience) {
+      context.set_deadline(absl::ToChronoTime(absl::Now() + patience));
+      stream = stub.MeasureUnit(&context);
+      v1::PassageMetrics metrics;
+      answered = stream->Write(v1::SurvivalRecord()) && stream->Read(&metrics);
+    }
+    absl::Status End() {
+      stream->WritesDone();
+      return FromGrpc(stream->Finish());
+    }
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReaderWriter<v1::SurvivalRecord, v1::PassageMetrics>> stream;
+    bool answered = false;
+  };
+  const auto stub = v1::MetricsService::NewStub(channel);
+  std::vector<std::unique_ptr<Call>> open;
+  for (int i = 0; i < kMost; ++i) {
+    open.push_back(std::make_unique<Call>(*stub, absl::Seconds(60)));
+    ASSERT_TRUE(open.back()->answered) << i;
+  }
+  EXPECT_FALSE(Call(*stub, absl::Milliseconds(300)).answered);
+  EXPECT_TRUE(open.back()->End().ok());
+  open.pop_back();
+  Call next(*stub, absl::Seconds(20));
+  EXPECT_TRUE(next.answered);
+  EXPECT_TRUE(next.End().ok());
+  for (const auto& call : open) EXPECT_TRUE(call->End().ok());
 }
 
 TEST(Server, ShutdownWaitsForARunningCallAndThenCancelsIt) {

@@ -120,6 +120,14 @@ BUGS = {
         "*TopTokenTies*",
         {"plain": "FAILED"},
     ),
+    "a block's counts are read before all are written": Bug(
+        "grid.cu",
+        "    counts[threadIdx.x] = __popcll(bits);\n    __syncthreads();",
+        "    counts[threadIdx.x] = __popcll(bits);",
+        "grid.cu",
+        "*GridTest.MatchesReference*",
+        {"race": "data race on shared memory"},
+    ),
 }
 
 
