@@ -48,8 +48,7 @@ void Decoder::Finish(int layer, Workspace& ws) const {
     const Tensor x = ws.x.Slice(begin, count), normed = ws.normed.Slice(0, count);
     const Tensor proj = ws.proj.Slice(0, count), act = ws.act.Slice(0, count);
     Multiply(*weights.o, ws.attention.Slice(begin, count), proj, ws);
-    ops_.Add(x, proj);
-    ops_.RmsNorm(x, weights.post_attention_norm, config_.rms_norm_eps, normed);
+    ops_.AddRmsNorm(x, proj, weights.post_attention_norm, config_.rms_norm_eps, normed);
     const Tensor fused = ws.fused.Reshaped({count, int64_t{2} * config_.intermediate_size});
     Multiply(*weights.gate_up, normed, fused, ws);
     ops_.SwiGlu(fused, act);

@@ -9,12 +9,18 @@
 //
 // Attention, norms and everything a row at a time give a row the same bits whatever else is in the
 // step. `Linear` need not: a library may sum in another order for another number of rows.
+//
+// A backend whose device is not the host may fall behind: what an op gives to the host it has given
+// when the op returns, but for the captures of Grid. Where the device cannot go on, DeviceError.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "services/inference/tensor/tensor.h"
@@ -51,13 +57,19 @@ struct GridAttention {
 };
 
 // What the watched rows saw, on the host. Sized by the caller [rows, q_heads]; other rows are left
-// alone.
+// alone. It is there when the next Argmax or ToHost returns; until then the memory must stay.
 struct GridCapture {
   std::span<int32_t> top_token;  // context token with the largest weight among the kept ones; ties
                                  // to the earlier token; -1 where the head kept none
   std::span<float>
       top_weight;  // its softmax weight (over context and suffix); 0 where there is none
   std::span<float> answer_mass;  // softmax weight on the kept tokens of the answer span
+};
+
+// Of a device with memory of its own, in bytes.
+struct DeviceMemoryState {
+  int64_t total = 0;
+  int64_t free = 0;  // for this process, what it keeps in reserve included
 };
 
 class Ops {
@@ -67,6 +79,12 @@ class Ops {
 
   // Whether `Tensor::data` of this backend is host memory, so that a host may read it in place.
   virtual bool uses_host_memory() const { return false; }
+  // None where tensors are host memory.
+  virtual std::optional<DeviceMemoryState> memory() { return std::nullopt; }
+  // Takes `bytes` for tensors that are still to be allocated, so that none of them has to wait for
+  // the driver or finds too little left. Nothing where tensors are host memory. DeviceError:
+  // kOutOfMemory, with both numbers.
+  virtual void ReserveMemory(int64_t bytes) { static_cast<void>(bytes); }
   // Memory of this backend, and copies between it and the host (whole tensors; equal sizes).
   virtual Tensor Allocate(DType dtype, std::vector<int64_t> shape) = 0;
   virtual void ToDevice(const void* host, const Tensor& to) = 0;
@@ -74,6 +92,19 @@ class Ops {
   // A tensor of this backend with the host tensor's content; the same memory where it uses the
   // host's.
   Tensor Upload(const Tensor& host);
+  // As ToHost, while later ops run: the function that it returns waits for the copy, in any thread.
+  // `from` must not be written before that. `host` is fastest from AllocateForCopies.
+  virtual std::function<void()> StartToHost(const Tensor& from, void* host) {
+    ToHost(from, host);
+    return [] {};
+  }
+  virtual Tensor AllocateForCopies(DType dtype, std::vector<int64_t> shape) {
+    return AllocateHost(dtype, std::move(shape));
+  }
+
+  // From here to the next Argmax or ToHost is one of many steps that are much alike. A backend may
+  // hold its ops back and start them together.
+  virtual void BeginStep() {}
 
   // weight: host, float32/bfloat16/float16 [out, in]; bias: host, same dtypes, [out], or empty.
   // `compute` is kFloat32 or kBFloat16: in the latter inputs and weights are rounded to bfloat16.
@@ -86,6 +117,12 @@ class Ops {
   virtual void Embed(const Tensor& table, std::span<const int32_t> ids, const Tensor& y) = 0;
   // y = x · rsqrt(mean(x²) + eps) · weight, over the last dimension of x [rows, width]. y may be x.
   virtual void RmsNorm(const Tensor& x, const Tensor& weight, float eps, const Tensor& y) = 0;
+  // x += y, then `normed` = RmsNorm(x): the same bits as the two ops one after the other.
+  virtual void AddRmsNorm(const Tensor& x, const Tensor& y, const Tensor& weight, float eps,
+                          const Tensor& normed) {
+    Add(x, y);
+    RmsNorm(x, weight, eps, normed);
+  }
   // Rotates x [rows, heads, head_dim] in place: pairs (i, i + head_dim/2) by the angle position ·
   // inv_freq[i]. cos and sin are float32 of a float32 product, as transformers computes them; both
   // times `scale`.

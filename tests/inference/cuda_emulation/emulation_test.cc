@@ -7,12 +7,14 @@
 
 #include <bit>
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "services/inference/ops/device_error.h"
 #include "tests/inference/cuda_emulation/emulation_kernels.h"
 
 namespace kvscope::cuda_emulation {
@@ -122,12 +124,21 @@ TEST_F(Emulation, RefusesWhatTheDriverRefuses) {
   cudaGetLastError();
 }
 
-TEST_F(EmulationDeathTest, LaunchesThatTheDriverRefuses) {
-  WarpResults* none = nullptr;
-  EXPECT_DEATH(WarpAndBlock(none, 0, stream_), "invalid configuration");
-  EXPECT_DEATH(WarpAndBlock(none, 2048, stream_), "invalid configuration");
-  EXPECT_DEATH(WarpAndBlock(none, 40, stream_), "invalid configuration");  // a part of a warp
-  EXPECT_DEATH(ReverseInDynamicShared(numbers_, 1, 100 << 10, stream_), "invalid argument");
+TEST_F(Emulation, LaunchesThatTheDriverRefuses) {
+  const auto refusal = [](const std::function<void()>& launch) -> std::string {
+    try {
+      launch();
+    } catch (const inference::DeviceError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const unsigned threads : {0u, 2048u, 40u}) {  // 40: a part of a warp
+    EXPECT_THAT(refusal([&] { WarpAndBlock(nullptr, threads, stream_); }),
+                HasSubstr("invalid configuration"));
+  }
+  EXPECT_THAT(refusal([&] { ReverseInDynamicShared(numbers_, 1, 100 << 10, stream_); }),
+              HasSubstr("invalid argument"));
 }
 
 TEST_F(Emulation, FindsBrokenBarriersAndWarpOperations) {

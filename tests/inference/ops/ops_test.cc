@@ -115,8 +115,14 @@ TEST_P(OpsTest, RmsNormRopeSwiGlu) {
         const Tensor gated = bench.New({rows, 3 * dim / 2});
         bench.ops().SwiGlu(on_device.Reshaped({rows, 3 * dim}), gated);
         results[i].push_back(bench.Get(gated));
+        const Tensor sum = bench.Put(x), normed = bench.New({rows, 3, dim});
+        bench.ops().AddRmsNorm(sum, on_device, bench.Put(weight), 1e-5f, normed);
+        results[i].push_back(bench.Get(sum));
+        results[i].push_back(bench.Get(normed));
+        bench.ops().RmsNorm(sum, bench.Put(weight), 1e-5f, sum);
+        EXPECT_EQ(bench.Get(sum), results[i].back()) << "the bits of two ops";
       }
-      for (size_t op = 0; op < 3; ++op) {
+      for (size_t op = 0; op < results[0].size(); ++op) {
         ExpectNear(results[1][op], results[0][op], 3e-6f, "op " + std::to_string(op));
       }
     }

@@ -21,6 +21,7 @@ namespace {
 using cuda::CheckCublas;
 using cuda::CheckCuda;
 using cuda::DeviceMemory;
+using cuda::LogCuda;
 
 constexpr int kLeastComputeCapability = 8;  // the major number
 
@@ -37,9 +38,9 @@ class CudaOps final : public Ops {
     CheckCublas(cublasSetStream(blas_, stream_), "cublasSetStream");
   }
   ~CudaOps() override {
-    CheckCuda(cudaStreamSynchronize(stream_), "wait");
-    CheckCublas(cublasDestroy(blas_), "cublasDestroy");
-    CheckCuda(cudaStreamDestroy(stream_), "end of a stream");
+    LogCuda(cudaStreamSynchronize(stream_), "wait");
+    cublasDestroy(blas_);
+    LogCuda(cudaStreamDestroy(stream_), "end of a stream");
   }
   std::string_view name() const override { return "cuda"; }
 
@@ -49,7 +50,7 @@ class CudaOps final : public Ops {
     void* memory = nullptr;
     CheckCuda(cudaMalloc(&memory, std::max<size_t>(size_bytes, 1)), "memory for a tensor");
     return {dtype, std::move(shape),
-            std::shared_ptr<void>(memory, [](void* m) { CheckCuda(cudaFree(m), "free"); })};
+            std::shared_ptr<void>(memory, [](void* m) { LogCuda(cudaFree(m), "free"); })};
   }
   void ToDevice(const void* host, const Tensor& to) override {
     Copy(to.data(), host, to.size_bytes(), cudaMemcpyHostToDevice);
@@ -107,6 +108,15 @@ class CudaOps final : public Ops {
     CheckRmsNorm(x, weight, y);
     const int64_t width = weight.dim(0);
     cuda::RmsNorm(x.f32(), weight.f32(), eps, x.size() / width, width, y.f32(), stream_);
+  }
+
+  void AddRmsNorm(const Tensor& x, const Tensor& y, const Tensor& weight, float eps,
+                  const Tensor& normed) override {
+    CheckAdd(x, y);
+    CheckRmsNorm(x, weight, normed);
+    const int64_t width = weight.dim(0);
+    cuda::AddRmsNorm(x.f32(), y.f32(), weight.f32(), eps, x.size() / width, width, normed.f32(),
+                     stream_);
   }
 
   void Rope(const Tensor& x, std::span<const int32_t> positions, std::span<const float> inv_freq,

@@ -31,6 +31,9 @@ void StoreKv(const float* x, const int32_t* slots, const int32_t* positions, int
 
 void RmsNorm(const float* x, const float* weight, float eps, int64_t rows, int64_t width, float* y,
              cudaStream_t stream);
+// x += y, then as RmsNorm of x.
+void AddRmsNorm(float* x, const float* y, const float* weight, float eps, int64_t rows,
+                int64_t width, float* normed, cudaStream_t stream);
 void Argmax(const float* x, int64_t rows, int64_t width, int32_t* ids, cudaStream_t stream);
 
 // Keys and values, [kv_heads, capacity, head_dim] each.

@@ -11,22 +11,26 @@ constexpr size_t kRingBytes = 1 << 20;
 
 }  // namespace
 
-DeviceMemory::~DeviceMemory() { CheckCuda(cudaFree(data_), "free"); }
+DeviceMemory::~DeviceMemory() { LogCuda(cudaFree(data_), "free"); }
 
 void* DeviceMemory::Reserve(size_t size_bytes) {
   if (size_bytes <= size_bytes_) return data_;
   CheckCuda(cudaFree(data_), "free");
   data_ = nullptr;  // freed before its successor is made
-  size_bytes_ = size_bytes + size_bytes / 4;
-  CheckCuda(cudaMalloc(&data_, size_bytes_), "memory for intermediate results");
+  size_bytes_ = 0;
+  const size_t larger = size_bytes + size_bytes / 4;
+  CheckCuda(cudaMalloc(&data_, larger), "memory for intermediate results");
+  size_bytes_ = larger;
   return data_;
 }
 
 Uploads::~Uploads() { Free(); }
 
 void Uploads::Free() {
-  CheckCuda(cudaFree(device_), "free");
-  CheckCuda(cudaFreeHost(host_), "free of pinned memory");
+  LogCuda(cudaFree(device_), "free");
+  LogCuda(cudaFreeHost(host_), "free of pinned memory");
+  device_ = host_ = nullptr;
+  size_bytes_ = 0;
 }
 
 size_t Uploads::Reserve(size_t size_bytes) {
@@ -36,9 +40,10 @@ size_t Uploads::Reserve(size_t size_bytes) {
   }
   if (size_bytes > size_bytes_) {
     Free();
-    size_bytes_ = std::max(kRingBytes, 2 * size_bytes);
-    CheckCuda(cudaMallocHost(reinterpret_cast<void**>(&host_), size_bytes_), "pinned memory");
-    CheckCuda(cudaMalloc(reinterpret_cast<void**>(&device_), size_bytes_), "memory for arguments");
+    const size_t larger = std::max(kRingBytes, 2 * size_bytes);
+    CheckCuda(cudaMallocHost(reinterpret_cast<void**>(&host_), larger), "pinned memory");
+    CheckCuda(cudaMalloc(reinterpret_cast<void**>(&device_), larger), "memory for arguments");
+    size_bytes_ = larger;
   }
   next_ += size_bytes;
   return next_ - size_bytes;

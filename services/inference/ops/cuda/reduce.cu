@@ -10,16 +10,24 @@ namespace {
 
 constexpr int kThreads = 256, kWarps = kThreads / kWarp;
 
+// `added` null: nothing is added to x, which is then only read.
 __global__ void __launch_bounds__(kThreads)
-    RmsNormKernel(const float* x, const float* weight, float eps, int64_t width, float* y) {
+    RmsNormKernel(const float* x, float* x_plus, const float* added, const float* weight, float eps,
+                  int64_t width, float* y) {
   KVSCOPE_SHARED(float, sums, [kWarps]);
-  const float* from = x + blockIdx.x * width;
-  float* to = y + blockIdx.x * width;
+  const int64_t row = blockIdx.x * width;
+  const float* from = x + row;
+  float* to = y + row;
   float squares = 0;
-  for (int64_t i = threadIdx.x; i < width; i += kThreads) squares += from[i] * from[i];
+  for (int64_t i = threadIdx.x; i < width; i += kThreads) {
+    float value = from[i];
+    if (added != nullptr) x_plus[row + i] = value += added[row + i];
+    squares += value * value;
+  }
   // Its barrier is needed twice: y may be x, and is written only after all of x was read.
   const float sum = BlockSum<kWarps>(squares, sums);
   const float factor = 1.0f / sqrtf(sum / static_cast<float>(width) + eps);
+  // A thread reads what it wrote itself.
   for (int64_t i = threadIdx.x; i < width; i += kThreads) to[i] = from[i] * factor * weight[i];
 }
 
@@ -66,7 +74,15 @@ __global__ void __launch_bounds__(kThreads)
 void RmsNorm(const float* x, const float* weight, float eps, int64_t rows, int64_t width, float* y,
              cudaStream_t stream) {
   if (rows == 0) return;
-  Launch(RmsNormKernel, static_cast<unsigned>(rows), kThreads, 0, stream, x, weight, eps, width, y);
+  Launch(RmsNormKernel, static_cast<unsigned>(rows), kThreads, 0, stream, x, nullptr, nullptr,
+         weight, eps, width, y);
+}
+
+void AddRmsNorm(float* x, const float* y, const float* weight, float eps, int64_t rows,
+                int64_t width, float* normed, cudaStream_t stream) {
+  if (rows == 0) return;
+  Launch(RmsNormKernel, static_cast<unsigned>(rows), kThreads, 0, stream, x, x, y, weight, eps,
+         width, normed);
 }
 
 void Argmax(const float* x, int64_t rows, int64_t width, int32_t* ids, cudaStream_t stream) {

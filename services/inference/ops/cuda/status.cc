@@ -1,20 +1,30 @@
 #include "services/inference/ops/cuda/status.h"
 
 #include <cstdio>
-#include <cstdlib>
+#include <string>
+
+#include "services/inference/ops/device_error.h"
 
 namespace kvscope::inference::cuda {
 
 void CheckCuda(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
-  std::fprintf(stderr, "cuda: %s: %s\n", what, cudaGetErrorString(error));
-  std::abort();
+  const auto kind = error == cudaErrorMemoryAllocation ? DeviceError::Kind::kOutOfMemory
+                                                       : DeviceError::Kind::kFailed;
+  throw DeviceError(kind, std::string("cuda: ") + what + ": " + cudaGetErrorString(error));
 }
 
 void CheckCublas(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  std::fprintf(stderr, "cuda: %s: cuBLAS status %d\n", what, static_cast<int>(status));
-  std::abort();
+  const auto kind = status == CUBLAS_STATUS_ALLOC_FAILED ? DeviceError::Kind::kOutOfMemory
+                                                         : DeviceError::Kind::kFailed;
+  throw DeviceError(kind, std::string("cuda: ") + what + ": cuBLAS status " +
+                              std::to_string(static_cast<int>(status)));
+}
+
+void LogCuda(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  std::fprintf(stderr, "cuda: %s: %s\n", what, cudaGetErrorString(error));
 }
 
 }  // namespace kvscope::inference::cuda

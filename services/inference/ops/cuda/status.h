@@ -1,5 +1,5 @@
-// Errors of the CUDA libraries. None of them is expected once the backend is made: a failed call is
-// a bug or a device that ran out of memory, so the process says where and stops.
+// Errors of the CUDA libraries, as DeviceError. But for memory that is not there none is expected
+// once the backend is made: a failed call is a bug, or a device that broke.
 #pragma once
 
 #include <cublas_v2.h>
@@ -9,5 +9,7 @@ namespace kvscope::inference::cuda {
 
 void CheckCuda(cudaError_t error, const char* what);
 void CheckCublas(cublasStatus_t status, const char* what);
+// For destructors: tells the log. After the device has failed everything does.
+void LogCuda(cudaError_t error, const char* what);
 
 }  // namespace kvscope::inference::cuda
