@@ -9,6 +9,7 @@ namespace kvscope::inference::cuda {
 
 void CheckCuda(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
+  cudaGetLastError();  // or the next start of a kernel would be told of it
   const auto kind = error == cudaErrorMemoryAllocation ? DeviceError::Kind::kOutOfMemory
                                                        : DeviceError::Kind::kFailed;
   throw DeviceError(kind, std::string("cuda: ") + what + ": " + cudaGetErrorString(error));
