@@ -131,11 +131,12 @@ class Wave {
   absl::Status Step() {
     if (ids_.empty()) return absl::OkStatus();
     if (batch_.cancelled && batch_.cancelled()) return absl::CancelledError("decoding cancelled");
-    watched_.assign(choosing_slots_.size(), {});
+    const int layers = decoder_.config().layers;
+    seen_.resize(static_cast<size_t>(layers));
+    ops_.BeginStep();
     ws_.Resize(static_cast<int64_t>(ids_.size()));
     decoder_.Embed(ids_, ws_.x);
     TakeStates(0);
-    const int layers = decoder_.config().layers;
     for (int layer = 0; layer < layers; ++layer) {
       decoder_.Qkv(layer, positions_, ws_);
       Store(ws_.k, suffixes_.keys(layer));
@@ -143,7 +144,6 @@ class Wave {
       if (layer + 1 == layers) SelectChoosing();
       if (ids_.empty()) break;
       Attend(layer);
-      CollectRows();
       decoder_.Finish(layer, ws_);
       TakeStates(layer + 1);
     }
@@ -188,9 +188,11 @@ class Wave {
 
   void Attend(int layer) {
     const size_t width = ids_.size() * static_cast<size_t>(decoder_.config().q_heads);
-    top_tokens_.resize(width);
-    top_weights_.resize(width);
-    answer_mass_.resize(width);
+    Seen& seen = seen_[static_cast<size_t>(layer)];
+    seen.rows = choosing_rows_;
+    seen.top_tokens.resize(width);
+    seen.top_weights.resize(width);
+    seen.answer_mass.resize(width);
     ops_.Grid({.q = ws_.q,
                .k = context_.keys(layer),
                .v = context_.values(layer),
@@ -204,24 +206,25 @@ class Wave {
                .row_capture = row_capture_,
                .spans = batch_.spans},
               ws_.attention,
-              {.top_token = top_tokens_, .top_weight = top_weights_, .answer_mass = answer_mass_});
+              {.top_token = seen.top_tokens,
+               .top_weight = seen.top_weights,
+               .answer_mass = seen.answer_mass});
   }
 
-  // Appends one layer's capture to the rows of the streams that are watched.
-  void CollectRows() {
+  // What all layers saw at the i-th row that chooses. Grid has given it once a token is taken.
+  AttentionRow WatchedRow(size_t i) const {
     const auto heads = static_cast<size_t>(decoder_.config().q_heads);
-    const auto append = [&](const auto& from, size_t row, auto& to) {
-      const auto begin = from.begin() + static_cast<ptrdiff_t>(row * heads);
-      to.insert(to.end(), begin, begin + static_cast<ptrdiff_t>(heads));
-    };
-    for (size_t i = 0; i < choosing_rows_.size(); ++i) {
-      if (streams_[choosing_slots_[i]].span < 0) continue;
-      AttentionRow& watched = watched_[i];
-      const auto row = static_cast<size_t>(choosing_rows_[i]);
-      append(top_tokens_, row, watched.top_tokens);
-      append(top_weights_, row, watched.top_weights);
-      append(answer_mass_, row, watched.answer_mass);
+    AttentionRow watched;
+    for (const Seen& seen : seen_) {
+      const auto append = [&, row = static_cast<size_t>(seen.rows[i])](const auto& from, auto& to) {
+        const auto begin = from.begin() + static_cast<ptrdiff_t>(row * heads);
+        to.insert(to.end(), begin, begin + static_cast<ptrdiff_t>(heads));
+      };
+      append(seen.top_tokens, watched.top_tokens);
+      append(seen.top_weights, watched.top_weights);
+      append(seen.answer_mass, watched.answer_mass);
     }
+    return watched;
   }
 
   void TakeTokens() {
@@ -243,7 +246,7 @@ class Wave {
       const bool right = next_guessed && ids_[i + 1] == chosen[i];
       decoded.tokens.push_back(chosen[i]);
       if (pools_) states_.AddTo(i, decoded.pooled);
-      if (streams_[slot].span >= 0) decoded.rows.push_back(std::move(watched_[i]));
+      if (streams_[slot].span >= 0) decoded.rows.push_back(WatchedRow(i));
       if (batch_.with_logits) {
         const float* row = host.data() + i * vocab;
         decoded.logits.insert(decoded.logits.end(), row, row + vocab);
@@ -281,11 +284,13 @@ class Wave {
   std::vector<int32_t> choosing_rows_;  // rows after which a token is taken ...
   std::vector<size_t> choosing_slots_;  // ... and whose
 
-  std::vector<AttentionRow> watched_;  // [choosing rows] of streams with a span
-
-  // What Grid saw in one layer, [rows, q_heads].
-  std::vector<int32_t> top_tokens_;
-  std::vector<float> top_weights_, answer_mass_;
+  // What Grid saw in one layer, [rows, q_heads], and which of them choose.
+  struct Seen {
+    std::vector<int32_t> rows;
+    std::vector<int32_t> top_tokens;
+    std::vector<float> top_weights, answer_mass;
+  };
+  std::vector<Seen> seen_;  // of each layer
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "services/inference/engine/prefill.h"
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <numeric>
 #include <utility>
@@ -152,11 +153,20 @@ class Run {
     model_.decoder->Finish(layer, ws_);
   }
 
-  // The sink reads host memory in place where the backend's is that, else a copy that is reused.
+  // In place where the backend uses the host's memory, else a copy that is reused.
   const float* OnHost(const Tensor& tensor, Tensor& copy) {
     if (ops_.uses_host_memory()) return tensor.f32();
     if (copy.empty()) copy = AllocateHost(tensor.dtype(), tensor.shape());
     ops_.ToHost(tensor, copy.data());
+    return copy.f32();
+  }
+
+  // The same for a sink, whose copy is made beside the next layer: `arrived` waits for it.
+  const float* OnHostSoon(const Tensor& tensor, Tensor& copy,
+                          std::vector<std::function<void()>>& arrived) {
+    if (ops_.uses_host_memory()) return tensor.f32();
+    if (copy.empty()) copy = ops_.AllocateForCopies(tensor.dtype(), tensor.shape());
+    arrived.push_back(ops_.StartToHost(tensor, copy.data()));
     return copy.f32();
   }
 
@@ -176,10 +186,15 @@ class Run {
     view.capacity = result_.cache.capacity();
     view.rope = &model_.decoder->rope();
     const Needs& needs = request_.needs;
-    if (needs.keys) view.keys_data = OnHost(result_.cache.keys(layer), host_keys_);
-    if (needs.values) view.values_data = OnHost(result_.cache.values(layer), host_values_);
-    if (needs.queries) view.queries_data = OnHost(LayerQueries(layer), host_queries_);
-    shown_ = std::async(std::launch::async, request_.sink, view);
+    const auto &keys = result_.cache.keys(layer), &values = result_.cache.values(layer);
+    std::vector<std::function<void()>> arrived;
+    if (needs.keys) view.keys_data = OnHostSoon(keys, host_keys_, arrived);
+    if (needs.values) view.values_data = OnHostSoon(values, host_values_, arrived);
+    if (needs.queries) view.queries_data = OnHostSoon(LayerQueries(layer), host_queries_, arrived);
+    shown_ = std::async(std::launch::async, [this, view, arrived = std::move(arrived)] {
+      for (const std::function<void()>& wait : arrived) wait();
+      request_.sink(view);
+    });
   }
 
   void Logits() {

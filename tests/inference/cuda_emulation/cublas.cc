@@ -57,6 +57,9 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
   Of(handle).stream = stream;
   return CUBLAS_STATUS_SUCCESS;
 }
+cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t, void* memory, size_t size_bytes) {
+  return InDeviceMemory(memory, size_bytes) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
+}
 
 // C[m, n] = alpha · Aᵀ[m, k] · B[k, n] + beta · C, all column by column: the one form in use.
 cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b,
@@ -70,7 +73,8 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t op_a, cubla
     return CUBLAS_STATUS_NOT_SUPPORTED;
   }
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
-  Enqueue(Of(handle).stream, [=] {
+  static const char kProduct = 0;
+  Enqueue(Of(handle).stream, &kProduct, [=] {
     const size_t width = a_type == CUDA_R_32F ? sizeof(float) : sizeof(__nv_bfloat16);
     const auto bytes = [](int columns, int stride, int rows, size_t size) {
       return (static_cast<size_t>(columns - 1) * stride + rows) * size;

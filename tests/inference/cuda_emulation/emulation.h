@@ -16,4 +16,11 @@ struct KernelError : std::runtime_error {
 // one of this seed. From the environment (KVSCOPE_CUDA_SCHEDULE) unless set.
 void SetSchedule(unsigned schedule);
 
+// What was asked of the device since the process began.
+struct Counts {
+  int graphs_built = 0, graphs_updated = 0;
+  int copies = 0;  // by the host
+};
+Counts Count();
+
 }  // namespace kvscope::cuda_emulation

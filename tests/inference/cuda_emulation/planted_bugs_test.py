@@ -128,6 +128,38 @@ BUGS = {
         "*GridTest.MatchesReference*",
         {"race": "data race on shared memory"},
     ),
+    "the host does not wait for its copy": Bug(
+        "device.cc",
+        '"a copy");\n  }\n  Wait();',
+        '"a copy");\n  }\n  Flush();',
+        "device.cc",
+        "*EmbedRowsColumnsAdd*",
+        {"plain": "FAILED"},
+    ),
+    "a copy beside other ops does not wait for those before it": Bug(
+        "device.cc",
+        '  CheckCuda(cudaStreamWaitEvent(copies_, written, 0), "order of streams");\n',
+        "",
+        "device.cc",
+        "*CopiesToTheHost*",
+        {"plain": "FAILED"},
+    ),
+    "a sink is not told to wait for its copy": Bug(
+        "device.cc",
+        'return [copied] { CheckCuda(cudaEventSynchronize(copied.get()), "wait for a copy"); };',
+        "return [copied] {};",
+        "device.cc",
+        "*CopiesToTheHost*",
+        {"plain": "FAILED"},
+    ),
+    "memory is freed before the ops that use it": Bug(
+        "device.cc",
+        "  try {\n    Flush();\n  } catch (const DeviceError&) {  // the device has failed,",
+        "  try {\n  } catch (const DeviceError&) {  // the device has failed,",
+        "device.cc",
+        "*MemoryThatIsFreedInAStep*",
+        {"plain": "FAILED"},
+    ),
 }
 
 

@@ -1,15 +1,19 @@
 // The functions of the CUDA runtime that the project calls, on an emulated device.
 //
-// Streams are lazy: what is put into one waits there until the host waits for it, so that a
-// forgotten wait shows. Device memory can be touched only while device work runs: host code that
-// reads it is found by AddressSanitizer.
+// Streams are lazy: what is put into one waits there until the host waits for it or for an event
+// that stands behind it, so that a forgotten wait shows. A graph captures one stream only. Device
+// memory can be touched only while device work runs: host code that reads it is found by
+// AddressSanitizer.
 #include "tests/inference/cuda_emulation/runtime.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -29,18 +33,40 @@ constexpr int kUnset = 0xff;                       // fresh memory reads as NaN
 constexpr unsigned kMostThreads = 1024, kMostBlocksYZ = 65535;
 
 using Work = std::function<void()>;
+struct Node {
+  const void* kind;
+  Work work;
+};
+using Nodes = std::vector<Node>;
 struct Stream {
   std::deque<Work> queue;
+  std::unique_ptr<Nodes> captured;  // null: it is not capturing
+};
+struct Event {
+  Stream* stream = nullptr;  // that it was recorded in; null: in none
+  bool come = false;
+};
+using EventHandle = std::shared_ptr<Event>;  // one that is destroyed may still be waited for
+struct Pool {
+  size_t used = 0, reserved = 0;
+};
+
+struct Allocation {
+  size_t size_bytes;
+  Pool* pool = nullptr;  // null: of cudaMalloc
+  bool freed = false;    // in the order of its stream: what is called from now on must not use it
 };
 
 struct Device {
   std::recursive_mutex mutex;
-  std::map<uintptr_t, size_t> memory;  // size of each allocation
+  std::map<uintptr_t, Allocation> memory;
+  int at_work = 0;  // streams that are being drained
   std::vector<Stream*> streams;
   std::map<const void*, size_t> dynamic_limits;  // of kernels that asked for more
   cudaError_t last_error = cudaSuccess;
   unsigned schedule = 0;
   bool scheduled = false;
+  Counts counts;
 };
 Device& device = *new Device;  // never destroyed: tensors may outlive static objects
 
@@ -57,21 +83,66 @@ unsigned Schedule() {
 class DeviceAtWork {
  public:
   DeviceAtWork() {
-    for (const auto& [at, size] : device.memory) Unpoison(reinterpret_cast<void*>(at), size);
+    if (device.at_work++ > 0) return;
+    for (const auto& [at, memory] : device.memory) {
+      Unpoison(reinterpret_cast<void*>(at), memory.size_bytes);
+    }
   }
   ~DeviceAtWork() {
-    for (const auto& [at, size] : device.memory) Poison(reinterpret_cast<void*>(at), size);
+    if (--device.at_work > 0) return;
+    for (const auto& [at, memory] : device.memory) {
+      Poison(reinterpret_cast<void*>(at), memory.size_bytes);
+    }
   }
 };
 
-void Drain(Stream& stream) {
+// Until the event has come, or to its end.
+void Drain(Stream& stream, const Event* until = nullptr) {
   if (stream.queue.empty()) return;
   const DeviceAtWork at_work;
-  while (!stream.queue.empty()) {
+  while (!stream.queue.empty() && (until == nullptr || !until->come)) {
     const Work work = std::move(stream.queue.front());
     stream.queue.pop_front();
     work();
   }
+}
+
+void Await(const Event& event) {
+  if (event.stream != nullptr && !event.come) Drain(*event.stream, &event);
+}
+
+Stream& Of(cudaStream_t stream) { return *reinterpret_cast<Stream*>(stream); }
+EventHandle& Of(cudaEvent_t event) { return *reinterpret_cast<EventHandle*>(event); }
+
+// What may not be called while any stream captures, or on one that does.
+bool Captures() {
+  return std::any_of(device.streams.begin(), device.streams.end(),
+                     [](const Stream* stream) { return stream->captured != nullptr; });
+}
+bool Captures(cudaStream_t stream) { return Of(stream).captured != nullptr; }
+
+cudaError_t Allocate(void** memory, size_t size_bytes, Pool* pool) {
+  if (posix_memalign(memory, 256, size_bytes) != 0) return Fail(cudaErrorMemoryAllocation);
+  std::memset(*memory, kUnset, size_bytes);
+  device.memory[reinterpret_cast<uintptr_t>(*memory)] = {size_bytes, pool};
+  if (device.at_work == 0) Poison(*memory, size_bytes);
+  return cudaSuccess;
+}
+
+// The allocation that all of it lies in, or null.
+const Allocation* FindMemory(const void* memory, size_t size_bytes) {
+  const auto at = reinterpret_cast<uintptr_t>(memory);
+  auto next = device.memory.upper_bound(at);
+  if (next == device.memory.begin()) return nullptr;
+  --next;
+  return at + size_bytes <= next->first + next->second.size_bytes ? &next->second : nullptr;
+}
+
+void Release(void* memory) {
+  const auto found = device.memory.find(reinterpret_cast<uintptr_t>(memory));
+  Unpoison(memory, found->second.size_bytes);
+  device.memory.erase(found);
+  std::free(memory);
 }
 
 void RunKernel(dim3 grid, dim3 block, size_t shared_bytes, const Work& body) {
@@ -91,16 +162,19 @@ void SetSchedule(unsigned schedule) {
   device.scheduled = true;
 }
 
+Counts Count() { return device.counts; }
+
 bool InDeviceMemory(const void* memory, size_t size_bytes) {
-  const auto at = reinterpret_cast<uintptr_t>(memory);
-  auto next = device.memory.upper_bound(at);
-  if (next == device.memory.begin()) return false;
-  --next;
-  return at + size_bytes <= next->first + next->second;
+  return FindMemory(memory, size_bytes) != nullptr;
 }
 
-void Enqueue(cudaStream_t stream, std::function<void()> work) {
-  reinterpret_cast<Stream*>(stream)->queue.push_back(std::move(work));
+void Enqueue(cudaStream_t stream, const void* kind, std::function<void()> work) {
+  Stream& own = Of(stream);
+  if (own.captured != nullptr) {
+    own.captured->push_back({kind, std::move(work)});
+  } else {
+    own.queue.push_back(std::move(work));
+  }
 }
 
 void EnqueueKernel(const void* kernel, dim3 grid, dim3 block, size_t shared_bytes,
@@ -118,7 +192,8 @@ void EnqueueKernel(const void* kernel, dim3 grid, dim3 block, size_t shared_byte
     Fail(cudaErrorInvalidValue);
     return;
   }
-  Enqueue(stream, [=, body = std::move(body)] { RunKernel(grid, block, shared_bytes, body); });
+  Enqueue(stream, kernel,
+          [=, body = std::move(body)] { RunKernel(grid, block, shared_bytes, body); });
 }
 
 }  // namespace kvscope::cuda_emulation
@@ -128,31 +203,90 @@ extern "C" {
 
 cudaError_t cudaMalloc(void** memory, size_t size_bytes) {
   const std::lock_guard lock(device.mutex);
-  if (posix_memalign(memory, 256, size_bytes) != 0) return Fail(cudaErrorMemoryAllocation);
-  std::memset(*memory, kUnset, size_bytes);
-  device.memory[reinterpret_cast<uintptr_t>(*memory)] = size_bytes;
-  Poison(*memory, size_bytes);
-  return cudaSuccess;
+  if (Captures()) return Fail(cudaErrorStreamCaptureUnsupported);
+  return Allocate(memory, size_bytes, nullptr);
 }
 
 cudaError_t cudaFree(void* memory) {
   const std::lock_guard lock(device.mutex);
   if (memory == nullptr) return cudaSuccess;
+  if (Captures()) return Fail(cudaErrorStreamCaptureUnsupported);
   for (Stream* stream : device.streams) Drain(*stream);  // as the driver does
-  const auto found = device.memory.find(reinterpret_cast<uintptr_t>(memory));
-  if (found == device.memory.end()) return Fail(cudaErrorInvalidValue);
-  Unpoison(memory, found->second);
-  device.memory.erase(found);
-  std::free(memory);
+  if (!InDeviceMemory(memory, 1)) return Fail(cudaErrorInvalidValue);
+  Release(memory);
   return cudaSuccess;
 }
 
 cudaError_t cudaMallocHost(void** memory, size_t size_bytes) {
+  const std::lock_guard lock(device.mutex);
+  if (Captures()) return Fail(cudaErrorStreamCaptureUnsupported);
   *memory = std::malloc(size_bytes);
-  return *memory == nullptr ? Fail(cudaErrorMemoryAllocation) : cudaSuccess;
+  if (*memory == nullptr) return Fail(cudaErrorMemoryAllocation);
+  std::memset(*memory, kUnset, size_bytes);
+  return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* memory) {
   std::free(memory);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps*) {
+  *pool = reinterpret_cast<cudaMemPool_t>(new Pool);
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
+  const std::lock_guard lock(device.mutex);
+  const auto* own = reinterpret_cast<Pool*>(pool);
+  for (Stream* stream : device.streams) Drain(*stream);
+  if (own->used > 0) return Fail(cudaErrorInvalidValue);  // here: it would be a leak
+  delete own;
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void*) {
+  return attribute == cudaMemPoolAttrReleaseThreshold ? cudaSuccess : Fail(cudaErrorNotSupported);
+}
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
+  const std::lock_guard lock(device.mutex);
+  const auto* own = reinterpret_cast<Pool*>(pool);
+  switch (attribute) {
+    case cudaMemPoolAttrUsedMemCurrent:
+      *static_cast<uint64_t*>(value) = own->used;
+      return cudaSuccess;
+    case cudaMemPoolAttrReservedMemCurrent:
+      *static_cast<uint64_t*>(value) = own->reserved;
+      return cudaSuccess;
+    default:
+      return Fail(cudaErrorNotSupported);
+  }
+}
+cudaError_t cudaMallocFromPoolAsync(void** memory, size_t size_bytes, cudaMemPool_t pool,
+                                    cudaStream_t stream) {
+  const std::lock_guard lock(device.mutex);
+  if (Captures(stream)) return Fail(cudaErrorNotSupported);  // here: it would be a node
+  auto* own = reinterpret_cast<Pool*>(pool);
+  const cudaError_t error = Allocate(memory, size_bytes, own);
+  if (error != cudaSuccess) return error;
+  own->used += size_bytes;
+  own->reserved = std::max(own->reserved, own->used);
+  return cudaSuccess;
+}
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
+  const std::lock_guard lock(device.mutex);
+  if (Captures(stream)) return Fail(cudaErrorNotSupported);
+  const auto found = device.memory.find(reinterpret_cast<uintptr_t>(memory));
+  if (found == device.memory.end() || found->second.freed) return Fail(cudaErrorInvalidValue);
+  found->second.freed = true;
+  found->second.pool->used -= found->second.size_bytes;
+  Enqueue(stream, nullptr, [memory] { Release(memory); });
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  const std::lock_guard lock(device.mutex);
+  *total = size_t{1} << 30;
+  *free = *total;
+  for (const auto& [at, memory] : device.memory) {
+    *free -= std::min(*free, memory.freed ? 0 : memory.size_bytes);
+  }
   return cudaSuccess;
 }
 
@@ -160,12 +294,15 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t size_bytes, cudaM
                             cudaStream_t stream) {
   const std::lock_guard lock(device.mutex);
   const auto fits = [&](const void* memory, bool on_device) {
-    return InDeviceMemory(memory, on_device ? size_bytes : 1) == on_device;
+    const Allocation* found = FindMemory(memory, on_device ? size_bytes : 1);
+    return (found != nullptr && !found->freed) == on_device;
   };
   const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
   const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
   if (!fits(to, to_device) || !fits(from, from_device)) return Fail(cudaErrorInvalidValue);
-  Enqueue(stream, [=] { std::memmove(to, from, size_bytes); });
+  static const char kCopy = 0;
+  ++device.counts.copies;
+  Enqueue(stream, &kCopy, [=] { std::memmove(to, from, size_bytes); });
   return cudaSuccess;
 }
 
@@ -177,15 +314,87 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const std::lock_guard lock(device.mutex);
-  Drain(*reinterpret_cast<Stream*>(stream));
+  if (Captures(stream)) return Fail(cudaErrorStreamCaptureUnsupported);
+  Drain(Of(stream));
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const std::lock_guard lock(device.mutex);
-  auto* own = reinterpret_cast<Stream*>(stream);
+  auto* own = &Of(stream);
   Drain(*own);
   std::erase(device.streams, own);
   delete own;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = reinterpret_cast<cudaEvent_t>(new EventHandle(std::make_shared<Event>()));
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete &Of(event);
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const std::lock_guard lock(device.mutex);
+  if (Captures(stream)) return Fail(cudaErrorNotSupported);
+  const EventHandle own = Of(event);
+  own->stream = &Of(stream);
+  Enqueue(stream, nullptr, [own] { own->come = true; });
+  return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  const std::lock_guard lock(device.mutex);
+  if (Captures(stream)) return Fail(cudaErrorNotSupported);
+  Enqueue(stream, nullptr, [own = Of(event)] { Await(*own); });
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  const std::lock_guard lock(device.mutex);
+  Await(*Of(event));
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  const std::lock_guard lock(device.mutex);
+  if (Captures(stream)) return Fail(cudaErrorIllegalState);
+  Of(stream).captured = std::make_unique<Nodes>();
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  const std::lock_guard lock(device.mutex);
+  if (!Captures(stream)) return Fail(cudaErrorIllegalState);
+  *graph = reinterpret_cast<cudaGraph_t>(Of(stream).captured.release());
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  ++device.counts.graphs_built;
+  *exec = reinterpret_cast<cudaGraphExec_t>(new Nodes(*reinterpret_cast<Nodes*>(graph)));
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph,
+                                cudaGraphExecUpdateResultInfo*) {
+  auto& own = *reinterpret_cast<Nodes*>(exec);
+  const auto& other = *reinterpret_cast<Nodes*>(graph);
+  if (!std::equal(own.begin(), own.end(), other.begin(), other.end(),
+                  [](const Node& a, const Node& b) { return a.kind == b.kind; })) {
+    return Fail(cudaErrorGraphExecUpdateFailure);
+  }
+  own = other;
+  ++device.counts.graphs_updated;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+  const std::lock_guard lock(device.mutex);
+  for (const Node& node : *reinterpret_cast<Nodes*>(exec)) Enqueue(stream, node.kind, node.work);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete reinterpret_cast<Nodes*>(graph);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  delete reinterpret_cast<Nodes*>(exec);
   return cudaSuccess;
 }
 
@@ -197,6 +406,10 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
   return cudaSuccess;
 }
 
+cudaError_t cudaGetDevice(int* ordinal) {
+  *ordinal = 0;
+  return cudaSuccess;
+}
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
   return cudaSuccess;

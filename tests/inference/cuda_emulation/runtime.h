@@ -10,7 +10,8 @@ namespace kvscope::cuda_emulation {
 
 // Whether all of it lies in one allocation of the device.
 bool InDeviceMemory(const void* memory, size_t size_bytes);
-// Runs `work` when the host waits for the stream.
-void Enqueue(cudaStream_t stream, std::function<void()> work);
+// Runs `work` when the host waits for the stream. `kind`: what a graph has a node of; nodes of one
+// kind may replace each other.
+void Enqueue(cudaStream_t stream, const void* kind, std::function<void()> work);
 
 }  // namespace kvscope::cuda_emulation

@@ -4,13 +4,16 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <utility>
 #include <vector>
 
+#include "services/inference/ops/cuda/device.h"
 #include "services/inference/ops/cuda/kernels.h"
 #include "services/inference/ops/cuda/memory.h"
 #include "services/inference/ops/cuda/status.h"
+#include "services/inference/ops/device_error.h"
 #include "services/inference/ops/rotation_table.h"
 #include "services/inference/ops/shapes.h"
 #include "services/inference/tensor/check.h"
@@ -20,49 +23,67 @@ namespace {
 
 using cuda::CheckCublas;
 using cuda::CheckCuda;
+using cuda::Device;
 using cuda::DeviceMemory;
-using cuda::LogCuda;
+using cuda::Downloads;
+using cuda::PinnedMemory;
+using cuda::Uploads;
 
 constexpr int kLeastComputeCapability = 8;  // the major number
+constexpr size_t kBlasBytes = 32 << 20;     // what cuBLAS takes by itself on sm_90
 
 struct CudaLinear final : PackedLinear {
-  DType compute;        // of `weight`
-  DeviceMemory weight;  // [out, in]
-  DeviceMemory bias;    // float32 [out]; of no size where there is none
+  explicit CudaLinear(const std::shared_ptr<Device>& device) : weight(device), bias(device) {}
+  DType compute = DType::kFloat32;  // of `weight`
+  DeviceMemory weight;              // [out, in]
+  DeviceMemory bias;                // float32 [out]; of no size where there is none
 };
 
 class CudaOps final : public Ops {
  public:
-  CudaOps() : stream_(MakeStream()), uploads_(stream_) {
+  CudaOps() {
     CheckCublas(cublasCreate(&blas_), "cublasCreate");
     CheckCublas(cublasSetStream(blas_, stream_), "cublasSetStream");
+    // Its own would be allocated anew for each graph that a product is captured into.
+    CheckCublas(cublasSetWorkspace(blas_, blas_memory_.Reserve(kBlasBytes), kBlasBytes),
+                "cublasSetWorkspace");
   }
   ~CudaOps() override {
-    LogCuda(cudaStreamSynchronize(stream_), "wait");
+    try {
+      device_->Wait();
+    } catch (const DeviceError&) {  // it has failed
+    }
     cublasDestroy(blas_);
-    LogCuda(cudaStreamDestroy(stream_), "end of a stream");
   }
   std::string_view name() const override { return "cuda"; }
 
+  std::optional<DeviceMemoryState> memory() override { return device_->memory(); }
+  void ReserveMemory(int64_t bytes) override { device_->Reserve(static_cast<size_t>(bytes)); }
   Tensor Allocate(DType dtype, std::vector<int64_t> shape) override {
-    size_t size_bytes = DTypeSize(dtype);
-    for (const int64_t dim : shape) size_bytes *= static_cast<size_t>(dim);
-    void* memory = nullptr;
-    CheckCuda(cudaMalloc(&memory, std::max<size_t>(size_bytes, 1)), "memory for a tensor");
+    void* memory = device_->Allocate(SizeBytes(dtype, shape));
     return {dtype, std::move(shape),
-            std::shared_ptr<void>(memory, [](void* m) { LogCuda(cudaFree(m), "free"); })};
+            std::shared_ptr<void>(memory, [device = device_](void* m) { device->Free(m); })};
   }
   void ToDevice(const void* host, const Tensor& to) override {
-    Copy(to.data(), host, to.size_bytes(), cudaMemcpyHostToDevice);
+    device_->Copy(to.data(), host, to.size_bytes(), cudaMemcpyHostToDevice);
   }
   void ToHost(const Tensor& from, void* host) override {
-    Copy(host, from.data(), from.size_bytes(), cudaMemcpyDeviceToHost);
+    device_->Copy(host, from.data(), from.size_bytes(), cudaMemcpyDeviceToHost);
   }
+  std::function<void()> StartToHost(const Tensor& from, void* host) override {
+    return device_->StartToHost(from.data(), host, from.size_bytes());
+  }
+  Tensor AllocateForCopies(DType dtype, std::vector<int64_t> shape) override {
+    auto memory = std::make_shared<PinnedMemory>();
+    memory->Resize(SizeBytes(dtype, shape));
+    return {dtype, std::move(shape), std::shared_ptr<void>(memory, memory->data())};
+  }
+  void BeginStep() override { device_->BeginStep(); }
 
   std::unique_ptr<PackedLinear> Pack(const Tensor& weight, const Tensor& bias,
                                      DType compute) override {
     CheckPack(weight, bias, compute);
-    auto linear = std::make_unique<CudaLinear>();
+    auto linear = std::make_unique<CudaLinear>(device_);
     linear->out_features = weight.dim(0);
     linear->in_features = weight.dim(1);
     linear->compute = compute;
@@ -126,8 +147,8 @@ class CudaOps final : public Ops {
     const int32_t last = *std::max_element(positions.begin(), positions.end());
     if (rotations_.Prepare(inv_freq, scale, last)) {
       const std::span<const float> table = rotations_.table();
-      Copy(device_rotations_.Reserve(table.size_bytes()), table.data(), table.size_bytes(),
-           cudaMemcpyHostToDevice);
+      device_->Copy(device_rotations_.Reserve(table.size_bytes()), table.data(), table.size_bytes(),
+                    cudaMemcpyHostToDevice);
     }
     const auto [device_positions] = uploads_.Put(positions);
     cuda::Rotate(x.f32(), device_positions, static_cast<const float*>(device_rotations_.data()),
@@ -179,7 +200,7 @@ class CudaOps final : public Ops {
     auto* one_head = static_cast<float*>(scratch_.Reserve(size_bytes));
     for (int head = 0; head < heads.q_heads; ++head) {
       cuda::CausalWeights(q.f32(), kv, heads, head, first, rows, one_head, stream_);
-      Copy(weights.f32() + head * size, one_head, size_bytes, cudaMemcpyDeviceToHost);
+      device_->Copy(weights.f32() + head * size, one_head, size_bytes, cudaMemcpyDeviceToHost);
     }
   }
 
@@ -217,7 +238,7 @@ class CudaOps final : public Ops {
     CheckArgmax(logits, ids);
     auto* device_ids = static_cast<int32_t*>(scratch_.Reserve(ids.size_bytes()));
     cuda::Argmax(logits.f32(), logits.dim(0), RowWidth(logits), device_ids, stream_);
-    Copy(ids.data(), device_ids, ids.size_bytes(), cudaMemcpyDeviceToHost);
+    device_->Copy(ids.data(), device_ids, ids.size_bytes(), cudaMemcpyDeviceToHost);
   }
 
  private:
@@ -226,30 +247,23 @@ class CudaOps final : public Ops {
     std::vector<cuda::GridTile> tiles;
   };
 
-  static cudaStream_t MakeStream() {
-    cudaStream_t stream;
-    CheckCuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "a stream");
-    return stream;
-  }
-
-  // Copies in the order of the stream, and waits.
-  void Copy(void* to, const void* from, size_t size_bytes, cudaMemcpyKind kind) {
-    if (size_bytes == 0) return;
-    CheckCuda(cudaMemcpyAsync(to, from, size_bytes, kind, stream_), "a copy");
-    CheckCuda(cudaStreamSynchronize(stream_), "wait");
+  static size_t SizeBytes(DType dtype, const std::vector<int64_t>& shape) {
+    size_t size_bytes = DTypeSize(dtype);
+    for (const int64_t dim : shape) size_bytes *= static_cast<size_t>(dim);
+    return size_bytes;
   }
 
   // The numbers of a host tensor in another dtype, or in its own.
   void PutAs(const Tensor& host, DType dtype, DeviceMemory& memory) {
     void* to = memory.Reserve(static_cast<size_t>(host.size()) * DTypeSize(dtype));
     if (host.dtype() == dtype) {
-      Copy(to, host.data(), host.size_bytes(), cudaMemcpyHostToDevice);
+      device_->Copy(to, host.data(), host.size_bytes(), cudaMemcpyHostToDevice);
       return;
     }
-    DeviceMemory stored;
-    Copy(stored.Reserve(host.size_bytes()), host.data(), host.size_bytes(), cudaMemcpyHostToDevice);
+    DeviceMemory stored(device_);
+    device_->Copy(stored.Reserve(host.size_bytes()), host.data(), host.size_bytes(),
+                  cudaMemcpyHostToDevice);
     cuda::Convert(stored.data(), host.dtype(), to, dtype, host.size(), stream_);
-    CheckCuda(cudaStreamSynchronize(stream_), "wait");  // `stored` is freed
   }
 
   static cuda::Heads HeadsOf(const Tensor& q, const Tensor& k) {
@@ -280,25 +294,35 @@ class CudaOps final : public Ops {
   void Fetch(std::span<const int32_t> row_capture, int q_heads, const cuda::GridSeen& seen,
              const GridCapture& capture) {
     const size_t heads = static_cast<size_t>(q_heads), queries = row_capture.size() * heads;
-    std::vector<float> host(3 * queries);
-    Copy(host.data(), seen.top_token, host.size() * sizeof(float), cudaMemcpyDeviceToHost);
-    for (size_t row = 0; row < row_capture.size(); ++row) {
-      if (row_capture[row] < 0) continue;
-      const float* from = host.data() + row * heads;
-      std::memcpy(&capture.top_token[row * heads], from, heads * sizeof(int32_t));
-      std::copy_n(from + queries, heads, &capture.top_weight[row * heads]);
-      std::copy_n(from + 2 * queries, heads, &capture.answer_mass[row * heads]);
-    }
+    downloads_.Get(seen.top_token, 3 * queries * sizeof(float),
+                   [capture, heads, queries,
+                    watched = std::vector<int32_t>(row_capture.begin(), row_capture.end())](
+                       const std::byte* bytes) {
+                     for (size_t row = 0; row < watched.size(); ++row) {
+                       if (watched[row] < 0) continue;
+                       const auto fetch = [&](size_t part, auto* to) {
+                         const std::byte* from =
+                             bytes + (part * queries + row * heads) * sizeof(float);
+                         std::memcpy(to + row * heads, from, heads * sizeof(float));
+                       };
+                       fetch(0, capture.top_token.data());
+                       fetch(1, capture.top_weight.data());
+                       fetch(2, capture.answer_mass.data());
+                     }
+                   });
   }
 
-  cudaStream_t stream_;
+  const std::shared_ptr<Device> device_ = std::make_shared<Device>();
+  const cudaStream_t stream_ = device_->stream();
   cublasHandle_t blas_ = nullptr;
-  cuda::Uploads uploads_;
-  DeviceMemory inputs_;   // of a product, rounded
-  DeviceMemory scratch_;  // of one op
-  DeviceMemory seen_;     // by the watched rows of a grid
+  DeviceMemory blas_memory_{device_};  // cuBLAS's own
+  Uploads uploads_{device_};
+  Downloads downloads_{device_};
+  DeviceMemory inputs_{device_};   // of a product, rounded
+  DeviceMemory scratch_{device_};  // of one op
+  DeviceMemory seen_{device_};     // by the watched rows of a grid
   RotationTable rotations_;
-  DeviceMemory device_rotations_;
+  DeviceMemory device_rotations_{device_};
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "services/inference/ops/cuda/memory.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "services/inference/ops/cuda/status.h"
 
@@ -8,52 +9,73 @@ namespace kvscope::inference::cuda {
 namespace {
 
 constexpr size_t kRingBytes = 1 << 20;
+constexpr size_t kMostRecent = 16;  // arrays that a layer may bring again
 
 }  // namespace
 
-DeviceMemory::~DeviceMemory() { LogCuda(cudaFree(data_), "free"); }
-
 void* DeviceMemory::Reserve(size_t size_bytes) {
   if (size_bytes <= size_bytes_) return data_;
-  CheckCuda(cudaFree(data_), "free");
-  data_ = nullptr;  // freed before its successor is made
+  device_->Free(std::exchange(data_, nullptr));  // before its successor is made
   size_bytes_ = 0;
   const size_t larger = size_bytes + size_bytes / 4;
-  CheckCuda(cudaMalloc(&data_, larger), "memory for intermediate results");
+  data_ = device_->Allocate(larger);
   size_bytes_ = larger;
   return data_;
 }
 
-Uploads::~Uploads() { Free(); }
+PinnedMemory::~PinnedMemory() { LogCuda(cudaFreeHost(data_), "free of pinned memory"); }
 
-void Uploads::Free() {
-  LogCuda(cudaFree(device_), "free");
-  LogCuda(cudaFreeHost(host_), "free of pinned memory");
-  device_ = host_ = nullptr;
+void PinnedMemory::Resize(size_t size_bytes) {
+  LogCuda(cudaFreeHost(std::exchange(data_, nullptr)), "free of pinned memory");
   size_bytes_ = 0;
+  CheckCuda(cudaMallocHost(reinterpret_cast<void**>(&data_), size_bytes), "pinned memory");
+  size_bytes_ = size_bytes;
 }
 
-size_t Uploads::Reserve(size_t size_bytes) {
-  if (next_ + size_bytes > size_bytes_) {
-    CheckCuda(cudaStreamSynchronize(stream_), "wait");
-    next_ = 0;
+void Uploads::Reserve(size_t size_bytes) {
+  if (next_ + size_bytes <= host_.size_bytes()) return;
+  device_->Wait();  // for copies from the ring
+  next_ = 0;
+  recent_.clear();
+  if (size_bytes <= host_.size_bytes()) return;
+  const size_t larger = std::max(kRingBytes, 2 * size_bytes);
+  ring_.Reserve(larger);
+  host_.Resize(larger);
+}
+
+const std::byte* Uploads::Place(const void* array, size_t size_bytes) {
+  if (size_bytes == 0) return nullptr;
+  auto* ring = static_cast<std::byte*>(ring_.data());
+  for (const Placed& placed : recent_) {
+    if (placed.size_bytes == size_bytes &&
+        std::memcmp(host_.data() + placed.begin, array, size_bytes) == 0) {
+      return ring + placed.begin;
+    }
   }
-  if (size_bytes > size_bytes_) {
-    Free();
-    const size_t larger = std::max(kRingBytes, 2 * size_bytes);
-    CheckCuda(cudaMallocHost(reinterpret_cast<void**>(&host_), larger), "pinned memory");
-    CheckCuda(cudaMalloc(reinterpret_cast<void**>(&device_), larger), "memory for arguments");
-    size_bytes_ = larger;
+  const Placed placed = {std::exchange(next_, next_ + Padded(size_bytes)), size_bytes};
+  std::memcpy(host_.data() + placed.begin, array, size_bytes);
+  CheckCuda(cudaMemcpyAsync(ring + placed.begin, host_.data() + placed.begin, size_bytes,
+                            cudaMemcpyHostToDevice, device_->stream()),
+            "copy of arguments");
+  recent_.push_front(placed);
+  if (recent_.size() > kMostRecent) recent_.pop_back();
+  return ring + placed.begin;
+}
+
+void Downloads::Get(const void* from, size_t size_bytes,
+                    std::function<void(const std::byte*)> take) {
+  if (next_ + size_bytes > host_.size_bytes()) {
+    device_->Wait();
+    if (size_bytes > host_.size_bytes()) host_.Resize(std::max(kRingBytes, 2 * size_bytes));
   }
+  std::byte* to = host_.data() + next_;
+  CheckCuda(cudaMemcpyAsync(to, from, size_bytes, cudaMemcpyDeviceToHost, device_->stream()),
+            "copy of results");
   next_ += size_bytes;
-  return next_ - size_bytes;
-}
-
-void Uploads::Copy(size_t begin, size_t size_bytes) {
-  if (size_bytes == 0) return;
-  CheckCuda(
-      cudaMemcpyAsync(device_ + begin, host_ + begin, size_bytes, cudaMemcpyHostToDevice, stream_),
-      "copy of arguments");
+  device_->AfterWait([this, to, take = std::move(take)] {
+    next_ = 0;  // all that were asked for are there
+    take(to);
+  });
 }
 
 }  // namespace kvscope::inference::cuda

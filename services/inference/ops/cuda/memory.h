@@ -1,4 +1,4 @@
-// Device memory, and the way of small arrays to it.
+// Memory of the device that ops keep, and the way of small arrays to it and from it.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -6,64 +6,93 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
+#include <functional>
+#include <memory>
 #include <span>
 #include <tuple>
+
+#include "services/inference/ops/cuda/device.h"
 
 namespace kvscope::inference::cuda {
 
 // Memory of the device that only grows; its content does not outlive a Reserve.
 class DeviceMemory {
  public:
-  DeviceMemory() = default;
+  explicit DeviceMemory(std::shared_ptr<Device> device) : device_(std::move(device)) {}
   DeviceMemory(const DeviceMemory&) = delete;
-  ~DeviceMemory();
+  ~DeviceMemory() { device_->Free(data_); }
 
-  // At least so many bytes, aligned to 256. Waits for all work on the device when it must grow.
+  // At least so many bytes, aligned to 256.
   void* Reserve(size_t size_bytes);
   void* data() const { return data_; }
 
  private:
+  std::shared_ptr<Device> device_;
   void* data_ = nullptr;
+  size_t size_bytes_ = 0;
+};
+
+// Page-locked memory of the host, which copies need if they are not to wait.
+class PinnedMemory {
+ public:
+  PinnedMemory() = default;
+  PinnedMemory(const PinnedMemory&) = delete;
+  ~PinnedMemory();
+
+  // Exactly so many bytes; what was there is lost.
+  void Resize(size_t size_bytes);
+  std::byte* data() const { return data_; }
+  size_t size_bytes() const { return size_bytes_; }
+
+ private:
+  std::byte* data_ = nullptr;
   size_t size_bytes_ = 0;
 };
 
 // Copies arrays of the host to the device without waiting: they are read from a ring of pinned
 // memory, so the caller's may change at once. When the ring is full, a Put waits for the stream.
+// Of the arrays that each layer of a step brings again, one copy is made.
 class Uploads {
  public:
-  explicit Uploads(cudaStream_t stream) : stream_(stream) {}
-  Uploads(const Uploads&) = delete;
-  ~Uploads();
+  explicit Uploads(const std::shared_ptr<Device>& device) : device_(device), ring_(device) {}
 
   // The arrays on the device, for kernels that are put into the stream before the next Put; null
   // where one is empty.
   template <class... T>
   std::tuple<const T*...> Put(std::span<const T>... arrays) {
-    const size_t size_bytes = (Padded(arrays.size_bytes()) + ... + 0);
-    const size_t begin = Reserve(size_bytes);
-    size_t at = begin;
-    const auto place = [&]<class U>(std::span<const U> array) -> const U* {
-      if (array.empty()) return nullptr;
-      std::memcpy(host_ + at, array.data(), array.size_bytes());
-      const auto* to = reinterpret_cast<const U*>(device_ + at);
-      at += Padded(array.size_bytes());
-      return to;
-    };
-    const std::tuple<const T*...> placed{place(arrays)...};
-    Copy(begin, at - begin);
-    return placed;
+    Reserve((Padded(arrays.size_bytes()) + ... + 0));
+    return {reinterpret_cast<const T*>(Place(arrays.data(), arrays.size_bytes()))...};
   }
 
  private:
-  static size_t Padded(size_t bytes) { return (bytes + 15) / 16 * 16; }
-  size_t Reserve(size_t size_bytes);  // returns where they begin
-  void Copy(size_t begin, size_t size_bytes);
-  void Free();
+  struct Placed {
+    size_t begin, size_bytes;
+  };
 
-  cudaStream_t stream_;
-  std::byte* host_ = nullptr;
-  std::byte* device_ = nullptr;
-  size_t size_bytes_ = 0, next_ = 0;
+  static size_t Padded(size_t bytes) { return (bytes + 15) / 16 * 16; }
+  void Reserve(size_t size_bytes);
+  const std::byte* Place(const void* array, size_t size_bytes);
+
+  std::shared_ptr<Device> device_;
+  PinnedMemory host_;
+  DeviceMemory ring_;  // as long as `host_`
+  size_t next_ = 0;
+  std::deque<Placed> recent_;
+};
+
+// Copies arrays of the device to the host without waiting.
+class Downloads {
+ public:
+  explicit Downloads(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+
+  // `take` gets the bytes at the device's next Wait.
+  void Get(const void* from, size_t size_bytes, std::function<void(const std::byte*)> take);
+
+ private:
+  std::shared_ptr<Device> device_;
+  PinnedMemory host_;
+  size_t next_ = 0;  // used since the last Wait
 };
 
 }  // namespace kvscope::inference::cuda
