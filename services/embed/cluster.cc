@@ -62,7 +62,10 @@ struct Cluster::State {
         server->InProcessChannel(), *member.runner,
         inference::WorkerOptions{
             .worker_id = inference::NewWorkerId(), .devices = devices, .threads = threads},
-        nullptr);
+        [this](const absl::Status& why) {
+          const std::lock_guard<std::mutex> lock(mutex);
+          worker_gone = why;
+        });
     const std::lock_guard<std::mutex> lock(mutex);
     members.push_back(std::move(member));
   }
@@ -81,6 +84,7 @@ struct Cluster::State {
   std::string address;
   int port = 0;
   std::mutex mutex;
+  absl::Status worker_gone;  // the last that went
   std::vector<Member> members;
   bool stopped = false;
 };
@@ -137,6 +141,11 @@ std::shared_ptr<grpc::Channel> Cluster::inference_channel() {
 const std::string& Cluster::address() const { return state_->address; }
 
 int Cluster::port() const { return state_->port; }
+
+absl::Status Cluster::worker_gone() const {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  return state_->worker_gone;
+}
 
 bool Cluster::AwaitCollected(absl::Duration timeout) {
   return state_->orchestrator->AwaitCollected(timeout);

@@ -42,6 +42,9 @@ class Cluster {
   const std::string& address() const;  // what `listen` came to; empty without
   int port() const;
 
+  // Ok, or why a worker of this process takes no work any more (see Worker).
+  absl::Status worker_gone() const;
+
   // As OrchestratorServer::AwaitCollected.
   bool AwaitCollected(absl::Duration timeout);
 

@@ -19,6 +19,12 @@
 #include "services/rpc/telemetry.h"
 #include "services/short_waits.h"
 
+namespace {
+
+constexpr int kDeviceFailed = 3;  // exit code: whoever started the process may start it again
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace kvscope;  // NOLINT: a main of one screen
   RestartWithShortWaits(argv);
@@ -35,11 +41,15 @@ int main(int argc, char** argv) {
   app.add_option("--models-dir", models_dir, "DIR with one folder a model")
       ->check(CLI::ExistingDirectory)
       ->required();
-  app.add_option("--device", device, "the one device to offer, or auto: all that work here")
+  app.add_option("--device", device,
+                 "the one device to offer: cpu, cuda, cuda:N; or auto: all that work here")
       ->capture_default_str();
   app.add_option("--threads", threads, "threads of a computation; 0: one a core")
       ->check(CLI::Range(0, 4096));
-  app.footer("Example: kvscope-inference --orchestrator 127.0.0.1:7400 --models-dir models");
+  app.footer(
+      "Example: kvscope-inference --orchestrator 127.0.0.1:7400 --models-dir models\n"
+      "With several GPUs: a process each, --device cuda:0, --device cuda:1, ...\n"
+      "Ends with 3 when the device has failed; start it again then.");
   if (const int code = rpc::ParseFlags(app, argc, argv); code >= 0) return code;
   rpc::SetLogLevel(flags.log_level);
 
@@ -62,15 +72,15 @@ int main(int argc, char** argv) {
   auto server = rpc::Server::Start(flags.Serving(), services);
   if (!server.ok()) return rpc::Fail(server.status());
 
-  std::atomic<bool> refused = false;
+  std::atomic<int> gone = 0;  // the exit code of a worker that is
   inference::Worker worker(
       *to_orchestrator, runner,
       {.worker_id = inference::NewWorkerId(), .devices = *devices, .threads = threads},
-      [&refused](const absl::Status&) {
-        refused = true;
+      [&gone](const absl::Status& why) {
+        gone = absl::IsAborted(why) ? kDeviceFailed : 1;
         kill(getpid(), SIGTERM);  // ends the wait below
       });
   const int code = rpc::ServeUntilSignal(
       flags, server->get(), [&worker](absl::Duration timeout) { worker.Drain(timeout); });
-  return refused ? 1 : code;
+  return gone != 0 ? gone.load() : code;
 }

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "services/client/cli/command.h"
@@ -14,6 +15,9 @@
 #include "services/client/cli/submit.h"
 #include "services/client/cli/terminal.h"
 #include "services/inference/engine/engine.h"
+#include "services/inference/engine/memory_plan.h"
+#include "services/inference/flow/kv_cache.h"
+#include "services/inference/ops/backends.h"
 #include "services/orchestrator/datasets/source.h"
 #include "services/orchestrator/sweep/sweep.h"
 #include "services/status_macros.h"
@@ -24,6 +28,7 @@ namespace {
 struct Options {
   std::string sweep_file;
   std::vector<std::string> models;  // instead of the file's
+  std::string device;               // instead of the file's; empty: that
   bool json = false;
   bool no_estimate = false;
 };
@@ -34,9 +39,30 @@ struct Plan {
   int64_t context_tokens = 0;  // over all prefills
   int context_tokens_max = 0, suffix_tokens_max = 0;
   double kv_bytes_per_token = 0;
-  double kv_bytes_max = 0;  // of the longest context
-  double seconds = -1;      // estimated; < 0: not asked for
+  double kv_bytes_max = 0;            // of the longest context
+  double seconds = -1;                // estimated; < 0: not asked for
+  inference::MemoryPlan memory = {};  // of the passage that takes most
 };
+
+// The device that a plan is made for.
+struct Device {
+  std::string name;                    // as it was asked for
+  std::optional<double> memory_bytes;  // that a model may take; none: the host's, or unknown
+  std::string off;                     // why this machine has none; empty: it has
+};
+
+Device FindDevice(const std::string& name) {
+  const auto ops = inference::MakeOps(name);
+  if (!ops.ok()) return {name, std::nullopt, std::string(ops.status().message())};
+  const auto memory = (*ops)->memory();
+  if (!memory.has_value()) return {name, std::nullopt, ""};
+  return {name, static_cast<double>(memory->free), ""};
+}
+
+// The memory of the passage that takes most.
+void Grow(inference::MemoryPlan& most, inference::MemoryPlan plan) {
+  if (plan.evaluation_bytes() >= most.evaluation_bytes()) most = std::move(plan);
+}
 
 double SecondsOf(const std::function<absl::Status()>& work, absl::Status& status) {
   const auto start = std::chrono::steady_clock::now();
@@ -76,6 +102,19 @@ absl::StatusOr<double> Estimate(const orchestrator::Sweep& sweep, const std::str
          static_cast<double>(plan.streams) * stream_s;
 }
 
+// In the largest slices that the device has memory for, else in the smallest.
+inference::MemoryPlan FittingPlan(const inference::Engine::State& engine,
+                                  const inference::Grid& grid, const inference::PassageSize& size,
+                                  const Device& device) {
+  inference::DecodeSlices slices;
+  while (true) {
+    inference::MemoryPlan plan = inference::PlanMemory(engine, grid, size, slices);
+    const bool fits = !device.memory_bytes.has_value() ||
+                      inference::CheckFits(plan, static_cast<int64_t>(*device.memory_bytes)).ok();
+    if (fits || !slices.Halve()) return plan;
+  }
+}
+
 // Errors of one of several models say which.
 absl::Status InModel(const orchestrator::Sweep& sweep, size_t ordinal, const absl::Status& status) {
   if (status.ok() || sweep.models.size() == 1) return status;
@@ -85,9 +124,11 @@ absl::Status InModel(const orchestrator::Sweep& sweep, size_t ordinal, const abs
 
 // Of one model; `directory` and the scoring tokenizer's are where `names` found them.
 absl::StatusOr<Plan> PlanModel(const Options& options, const orchestrator::Sweep& sweep,
-                               const std::string& directory, const std::string& scoring_tokenizer) {
+                               const Device& device, const std::string& directory,
+                               const std::string& scoring_tokenizer) {
   inference::EngineOptions engine_options;
   engine_options.scoring_tokenizer = scoring_tokenizer;  // a broken one is told now
+  engine_options.device = device.name;
   engine_options.dtype = sweep.dtype;
   KVSCOPE_ASSIGN_OR_RETURN(auto engine,
                            inference::Engine::Load(directory, engine_options, /*info_only=*/true));
@@ -100,8 +141,8 @@ absl::StatusOr<Plan> PlanModel(const Options& options, const orchestrator::Sweep
   const int64_t points = static_cast<int64_t>(sweep.presses.size() * sweep.ratios.size());
   plan.cells = points * static_cast<int64_t>(sweep.datasets.size() * sweep.regimes.size());
   const inference::EngineInfo& info = engine->info();
-  const int value_bytes = info.dtype == "bfloat16" ? 2 : 4;  // the cache has the model's dtype
-  plan.kv_bytes_per_token = 2.0 * info.layers * info.kv_heads * info.head_dim * value_bytes;
+  plan.kv_bytes_per_token = static_cast<double>(
+      inference::KvBytesPerToken(info.layers, info.kv_heads, info.head_dim));
 
   const std::string beside = std::filesystem::path(options.sweep_file).parent_path().string();
   KVSCOPE_ASSIGN_OR_RETURN(auto source, orchestrator::PassageSource::Open(sweep, beside));
@@ -121,22 +162,29 @@ absl::StatusOr<Plan> PlanModel(const Options& options, const orchestrator::Sweep
       plan.context_tokens += prefills * size.context_tokens;
       plan.context_tokens_max = std::max(plan.context_tokens_max, size.context_tokens);
       plan.suffix_tokens_max = std::max(plan.suffix_tokens_max, size.suffix_tokens);
+      Grow(plan.memory, FittingPlan(engine->state(), grid, size, device));
     }
     if (!sample.has_value()) sample = std::move(passage);
   }
   plan.kv_bytes_max = plan.kv_bytes_per_token * plan.context_tokens_max;
-  if (!options.no_estimate && sample.has_value()) {
+  if (device.memory_bytes.has_value()) {
+    KVSCOPE_RETURN_IF_ERROR(
+        inference::CheckFits(plan.memory, static_cast<int64_t>(*device.memory_bytes)));
+  }
+  if (!options.no_estimate && device.off.empty() && sample.has_value()) {
     KVSCOPE_ASSIGN_OR_RETURN(plan.seconds, Estimate(sweep, directory, *sample, plan));
   }
   return plan;
 }
 
 absl::StatusOr<std::vector<Plan>> MakePlans(const Options& options,
-                                            const orchestrator::Sweep& sweep) {
+                                            const orchestrator::Sweep& sweep,
+                                            const Device& device) {
   KVSCOPE_ASSIGN_OR_RETURN(const ModelNames names, LocalNames(sweep, options.sweep_file));
   std::vector<Plan> plans;
   for (size_t i = 0; i < names.models.size(); ++i) {
-    absl::StatusOr<Plan> plan = PlanModel(options, sweep, names.models[i], names.scoring_tokenizer);
+    absl::StatusOr<Plan> plan =
+        PlanModel(options, sweep, device, names.models[i], names.scoring_tokenizer);
     if (!plan.ok()) return InModel(sweep, i, plan.status());
     plans.push_back(*std::move(plan));
   }
@@ -155,9 +203,18 @@ Plan Total(const std::vector<Plan>& plans) {
     total.suffix_tokens_max = std::max(total.suffix_tokens_max, plan.suffix_tokens_max);
     total.kv_bytes_per_token = std::max(total.kv_bytes_per_token, plan.kv_bytes_per_token);
     total.kv_bytes_max = std::max(total.kv_bytes_max, plan.kv_bytes_max);
+    if (plan.memory.bytes() >= total.memory.bytes()) total.memory = plan.memory;
     if (plan.seconds >= 0) total.seconds = std::max(total.seconds, 0.0) + plan.seconds;
   }
   return total;
+}
+
+nlohmann::ordered_json Json(const inference::MemoryPlan& memory) {
+  nlohmann::ordered_json json = {{"bytes", memory.bytes()}};
+  for (const auto* parts : {&memory.weights, &memory.evaluation}) {
+    for (const inference::MemoryPart& part : *parts) json["parts"][part.name] = part.bytes;
+  }
+  return json;
 }
 
 nlohmann::ordered_json Json(const Plan& plan) {
@@ -172,7 +229,8 @@ nlohmann::ordered_json Json(const Plan& plan) {
           {"kv_bytes_per_token", plan.kv_bytes_per_token},
           {"kv_bytes_max", plan.kv_bytes_max},
           {"estimated_s", plan.seconds < 0 ? nlohmann::ordered_json(nullptr)
-                                           : nlohmann::ordered_json(plan.seconds)}};
+                                           : nlohmann::ordered_json(plan.seconds)},
+          {"memory", Json(plan.memory)}};
 }
 
 std::string About(const Plan& plan) {
@@ -210,19 +268,41 @@ void PrintTotal(const orchestrator::Sweep& sweep, const Plan& plan) {
   table.Print(std::cout);
 }
 
+// What the device must hold at once, and what it has.
+void PrintMemory(const inference::MemoryPlan& memory, const Device& device) {
+  Table table({absl::StrCat("memory of the device ", device.name),
+               Bytes(static_cast<double>(memory.bytes()))},
+              1);
+  for (const auto* parts : {&memory.weights, &memory.evaluation}) {
+    for (const inference::MemoryPart& part : *parts) {
+      table.AddRow({absl::StrCat("  ", part.name), Bytes(static_cast<double>(part.bytes))});
+    }
+  }
+  if (device.memory_bytes.has_value()) table.AddRow({"there are", Bytes(*device.memory_bytes)});
+  std::cout << '\n';
+  table.Print(std::cout);
+  if (!device.off.empty()) std::cout << "not compared with a device: " << device.off << '\n';
+}
+
 absl::Status RunPlan(const Options& options) {
-  KVSCOPE_ASSIGN_OR_RETURN(const orchestrator::Sweep sweep,
+  KVSCOPE_ASSIGN_OR_RETURN(orchestrator::Sweep sweep,
                            LoadSweep(options.sweep_file, options.models));
-  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Plan> plans, MakePlans(options, sweep));
+  if (!options.device.empty()) sweep.device = options.device;
+  const Device device = FindDevice(sweep.device);
+  KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Plan> plans, MakePlans(options, sweep, device));
   const Plan total = Total(plans);
   if (!options.json) {
     PrintTotal(sweep, total);
-    if (plans.size() == 1) return absl::OkStatus();
-    std::cout << '\n';
-    PrintModels(plans);
+    if (plans.size() > 1) {
+      std::cout << '\n';
+      PrintModels(plans);
+    }
+    if (inference::DeviceKind(device.name) == "cuda" || !options.device.empty()) {
+      PrintMemory(total.memory, device);
+    }
     return absl::OkStatus();
   }
-  nlohmann::ordered_json json = {{"name", sweep.name}};
+  nlohmann::ordered_json json = {{"name", sweep.name}, {"device", device.name}};
   json.update(Json(total));
   for (const Plan& plan : plans) {
     nlohmann::ordered_json model = {{"model", plan.model}};
@@ -238,9 +318,14 @@ absl::Status RunPlan(const Options& options) {
 void AddPlan(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("plan", "What a sweep will cost, before anything runs");
-  command->footer("Example:\n  kvscope plan sweeps/pocket.yaml");
+  command->footer(
+      "Example:\n  kvscope plan sweeps/pocket.yaml\n"
+      "  kvscope plan sweeps/paper.yaml --device cuda --model ~/models/Llama-3.2-3B-Instruct");
   command->add_option("SWEEP.yaml", options->sweep_file, "the sweep file")->required();
   AddModelOption(*command, options->models);
+  command->add_option("--device", options->device,
+                      "plan for cpu, cuda or cuda:N instead of the file's device, and list what it "
+                      "must hold; it need not be there");
   command->add_flag("--json", options->json, "print JSON");
   command->add_flag("--no-estimate", options->no_estimate,
                     "do not load the weights to measure what a stream costs");

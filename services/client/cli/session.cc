@@ -84,6 +84,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& opt
   return session;
 }
 
+absl::Status Session::worker_gone() const {
+  return cluster_ == nullptr ? absl::OkStatus() : cluster_->worker_gone();
+}
+
 void Session::AwaitCollected() {
   if (cluster_ != nullptr) cluster_->AwaitCollected(absl::Minutes(5));
 }

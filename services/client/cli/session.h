@@ -40,6 +40,8 @@ class Session {
 
   v1::OrchestratorService::Stub& stub() { return *stub_; }
   bool embedded() const { return cluster_ != nullptr; }
+  // Embedded: Ok, or why its workers compute no more.
+  absl::Status worker_gone() const;
   // Embedded: waits until what deleted sweeps left behind is gone; a cluster does it by itself.
   void AwaitCollected();
   // Embedded: stops computing, gives unfinished units back. May be called twice.

@@ -55,7 +55,7 @@ absl::StatusOr<v1::Sweep> WatchUntilEnd(Session& session, const std::string& swe
     // Reading blocks; a Ctrl-C in between has to break it.
     std::atomic<bool> over = false;
     std::thread breaker([&] {
-      while (!over && !CatchInterrupt::Interrupted()) {
+      while (!over && !CatchInterrupt::Interrupted() && session.worker_gone().ok()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
       }
       if (!over) context.TryCancel();
@@ -69,6 +69,11 @@ absl::StatusOr<v1::Sweep> WatchUntilEnd(Session& session, const std::string& swe
     const absl::Status status = rpc::FromGrpc(reader->Finish());
     if (CatchInterrupt::Interrupted()) return absl::CancelledError("interrupted");
     if (Ended(sweep)) break;
+    if (const absl::Status gone = session.worker_gone(); !gone.ok()) {
+      return absl::Status(
+          gone.code(),
+          absl::StrCat(gone.message(), "; the same command goes on with what is left"));
+    }
     const std::optional<absl::Duration> pause = PauseAfter(status);
     const absl::Duration left = last_heard + kPatience - absl::Now();
     if (!pause.has_value() || *pause > left) {

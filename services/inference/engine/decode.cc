@@ -12,7 +12,8 @@
 namespace kvscope::inference {
 namespace {
 
-constexpr size_t kLogitRows = 256;  // rows whose logits are held at once
+constexpr int64_t kLeastSuffixBytes = int64_t{8} << 20;
+constexpr size_t kLeastRows = 32;
 
 // The keep sets as Grid reads them: for each layer u64 [sets, kv_heads, words].
 std::vector<Tensor> UploadKeepSets(Ops& ops, std::span<const KeepSet> sets) {
@@ -65,7 +66,7 @@ class Wave {
     KVSCOPE_RETURN_IF_ERROR(Step());
     pools_ = batch_.pool == ProbePool::kMean;
     while (!going_.empty()) {
-      const size_t rows = std::min(batch_.draft_rows, batch_.max_rows);
+      const size_t rows = std::min(batch_.draft_rows, batch_.slices.max_rows);
       const size_t guesses = std::max(rows / going_.size(), size_t{1}) - 1;  // a stream
       for (const size_t slot : std::exchange(going_, {})) {
         const std::vector<int32_t>& tokens = decoded_[slot].tokens;
@@ -102,7 +103,7 @@ class Wave {
   // Adds a row: the token at `position` of a stream's suffix. After a row that `chooses`, the
   // stream's next token is taken.
   absl::Status Feed(size_t slot, int32_t token, size_t position, bool chooses) {
-    if (ids_.size() == batch_.max_rows) KVSCOPE_RETURN_IF_ERROR(Step());
+    if (ids_.size() == batch_.slices.max_rows) KVSCOPE_RETURN_IF_ERROR(Step());
     if (chooses) {
       choosing_rows_.push_back(static_cast<int32_t>(ids_.size()));
       choosing_slots_.push_back(slot);
@@ -231,8 +232,8 @@ class Wave {
     const auto vocab = static_cast<size_t>(decoder_.config().vocab_size);
     std::vector<int32_t> chosen(choosing_rows_.size());
     std::vector<float> host(batch_.with_logits ? chosen.size() * vocab : 0);
-    for (size_t begin = 0; begin < chosen.size(); begin += kLogitRows) {
-      const size_t count = std::min(kLogitRows, chosen.size() - begin);
+    for (size_t begin = 0; begin < chosen.size(); begin += kDecodeLogitRows) {
+      const size_t count = std::min(kDecodeLogitRows, chosen.size() - begin);
       const Tensor logits =
           decoder_.Logits(ws_.x, std::span(choosing_rows_).subspan(begin, count), ws_);
       ops_.Argmax(logits, std::span(chosen).subspan(begin, count));
@@ -295,6 +296,13 @@ class Wave {
 
 }  // namespace
 
+bool DecodeSlices::Halve() {
+  if (max_rows / 2 < kLeastRows) return false;
+  max_rows /= 2;
+  max_suffix_bytes = std::max(max_suffix_bytes / 2, kLeastSuffixBytes);
+  return true;
+}
+
 absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,
                                                          const KvCache& context,
                                                          const StreamBatch& batch,
@@ -312,7 +320,7 @@ absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,
   const int64_t slot_bytes =
       capacity * KvBytesPerToken(config.layers, config.kv_heads, config.head_dim);
   const auto slots = static_cast<size_t>(std::clamp<int64_t>(
-      batch.max_suffix_bytes / slot_bytes, 1, static_cast<int64_t>(batch.streams.size())));
+      batch.slices.max_suffix_bytes / slot_bytes, 1, static_cast<int64_t>(batch.streams.size())));
 
   Ops& ops = decoder.ops();
   const std::vector<Tensor> keep = UploadKeepSets(ops, batch.sets);

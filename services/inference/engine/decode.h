@@ -25,6 +25,18 @@ struct Stream {
                                     // one's too; -1: none
 };
 
+constexpr size_t kDecodeLogitRows = 256;  // rows whose logits are held at once
+
+// How much of a batch is in memory at once. Answers do not depend on it.
+struct DecodeSlices {
+  size_t max_rows = 2048;                         // of one step
+  int64_t max_suffix_bytes = int64_t{512} << 20;  // of the suffixes' cache; one stream or more
+
+  // Where memory is short: half as much. False, and nothing changed, where that would slow decoding
+  // down more than it saves.
+  bool Halve();
+};
+
 struct StreamBatch {
   std::span<const KeepSet> sets;
   std::span<const Stream> streams;
@@ -34,9 +46,8 @@ struct StreamBatch {
   bool with_logits = false;
   ProbePool pool = ProbePool::kNone;  // kContext is prefill's: none here
   std::span<const int> probe_layers;  // ascending, of 0 .. layers: whose hidden states are pooled
-  size_t max_rows = 2048;             // of one step
   size_t draft_rows = 8;              // a step of fewer rows is filled with drafts
-  int64_t max_suffix_bytes = int64_t{512} << 20;    // of the suffixes' cache, one stream or more
+  DecodeSlices slices;
   std::function<bool()> cancelled;                  // may be empty
   std::function<void(size_t stream)> stream_ended;  // may be empty
 };

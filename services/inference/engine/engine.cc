@@ -14,6 +14,9 @@ namespace kvscope::inference {
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() = default;
 const EngineInfo& Engine::info() const { return state_->info; }
+std::optional<DeviceMemoryState> Engine::memory() const {
+  return state_->model == nullptr ? std::nullopt : state_->model->ops->memory();
+}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Load(const std::string& model_dir,
                                                      const EngineOptions& options, bool info_only) {
@@ -31,7 +34,6 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Load(const std::string& model_di
     state->scoring_tokenizer = *std::move(scoring);
   }
   state->end_tokens = state->tokenizer->eos_ids();
-  state->vocab_size = config.vocab_size;
 
   EngineInfo& info = state->info;
   info.model_dir = model_dir;
@@ -48,17 +50,19 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Load(const std::string& model_di
   info.context_window = static_cast<int>(config.max_positions);
   info.parameter_count = ParameterCount(config);
   if (info_only) {
-    KVSCOPE_ASSIGN_OR_RETURN(const std::unique_ptr<Ops> ops, MakeOps(options.device));
-    KVSCOPE_ASSIGN_OR_RETURN(const DType compute, ComputeDType(options.dtype, ops->name(), config));
-    info.device = std::string(ops->name());
-    info.dtype = DTypeName(compute);
+    const absl::StatusOr<std::unique_ptr<Ops>> ops = MakeOps(options.device);
+    if (!ops.ok() && !absl::IsUnavailable(ops.status())) return ops.status();
+    info.device = std::string(ops.ok() ? (*ops)->name() : DeviceKind(options.device));
+    KVSCOPE_ASSIGN_OR_RETURN(state->compute, ComputeDType(options.dtype, info.device, config));
   } else {
     KVSCOPE_ASSIGN_OR_RETURN(state->model, LoadModel(model_dir, options.device, options.dtype));
     KVSCOPE_ASSIGN_OR_RETURN(info.weights_digest, WeightsDigest(model_dir));
     info.device = std::string(state->model->ops->name());
-    info.dtype = DTypeName(state->model->compute);
+    state->compute = state->model->compute;
     state->workspace = std::make_unique<Workspace>(*state->model->ops, config);
   }
+  info.dtype = DTypeName(state->compute);
+  state->config = config;
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 

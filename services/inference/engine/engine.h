@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "services/inference/engine/evaluate.h"
+#include "services/inference/ops/ops.h"
 
 namespace kvscope::inference {
 
@@ -28,13 +30,16 @@ struct EngineInfo {
 // May be shared by threads: evaluations take turns.
 class Engine {
  public:
-  // Errors name the file and the field. `info_only` reads config and tokenizer but no weights
-  // (plan): then `weights_digest` is empty and only MeasurePassage works.
+  // Errors name the file and the field; ResourceExhausted and Aborted as EvaluatePassage.
+  // `info_only` reads config and tokenizer but no weights (plan), and needs no device: then
+  // `weights_digest` is empty and only MeasurePassage and PlanMemory work.
   static absl::StatusOr<std::unique_ptr<Engine>> Load(const std::string& model_dir,
                                                       const EngineOptions& options,
                                                       bool info_only = false);
   ~Engine();
   const EngineInfo& info() const;
+  // Of the device; none where that is the host, and without weights.
+  std::optional<DeviceMemoryState> memory() const;
 
   struct State;  // engine's own: model, ops, tokenizers, pieces
   State& state() const { return *state_; }

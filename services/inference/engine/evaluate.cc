@@ -11,11 +11,13 @@
 #include "services/inference/engine/engine.h"
 #include "services/inference/engine/graph.h"
 #include "services/inference/engine/keep.h"
+#include "services/inference/engine/memory_plan.h"
 #include "services/inference/engine/score.h"
 #include "services/inference/engine/scoring_ids.h"
 #include "services/inference/engine/state.h"
 #include "services/inference/engine/survival.h"
 #include "services/inference/engine/task.h"
+#include "services/inference/ops/device_error.h"
 #include "services/inference/presses/apply.h"
 #include "services/inference/tensor/check.h"
 #include "services/inference/tokenizer/unicode.h"
@@ -73,6 +75,14 @@ StreamRecord RecordStream(const Engine::State& state, int question, DecodedStrea
   return record;
 }
 
+void AddTask(const Task& task, PassageSize& size) {
+  size.context_tokens = std::max(size.context_tokens, static_cast<int>(task.context.ids.size()));
+  size.questions = std::max(size.questions, static_cast<int>(task.asked.size()));
+  for (const std::vector<int32_t>& suffix : task.suffixes) {
+    size.suffix_tokens = std::max(size.suffix_tokens, static_cast<int>(suffix.size()));
+  }
+}
+
 // Tells what the steps of an evaluation cost, one after the other.
 class Lap {
  public:
@@ -114,6 +124,7 @@ class TaskRun {
       for (const Press& press : grid_.presses) KVSCOPE_RETURN_IF_ERROR(CheckTokens(press, tokens));
     }
     if (hooks_.cancelled && hooks_.cancelled()) return absl::CancelledError("evaluation cancelled");
+    KVSCOPE_RETURN_IF_ERROR(TakeMemory());
 
     GridScores scores(grid_.presses, state_.info.layers, state_.info.kv_heads, tokens);
     ContextCapture capture;
@@ -147,6 +158,43 @@ class TaskRun {
   }
 
  private:
+  // Takes the memory of all that follows, in the largest slices that there is enough for.
+  absl::Status TakeMemory() {
+    Ops& ops = *state_.model->ops;
+    PassageSize size;
+    AddTask(task_, size);
+    while (true) {
+      const std::optional<DeviceMemoryState> memory = ops.memory();
+      if (!memory.has_value()) return absl::OkStatus();
+      const MemoryPlan plan = PlanMemory(state_, grid_, size, slices_);
+      const absl::Status fits = CheckFits(plan, memory->used + memory->free);
+      if (fits.ok() && ops.ReserveMemory(std::max<int64_t>(plan.bytes() - memory->used, 0))) {
+        return fits;
+      }
+      if (!HalveSlices(std::string(fits.message()))) return fits;
+    }
+  }
+
+  bool HalveSlices(const std::string& why) {
+    state_.workspace->Clear();  // some of it is as large as the last slices
+    if (!slices_.Halve()) return false;
+    if (hooks_.slices_halved) hooks_.slices_halved(why);
+    return true;
+  }
+
+  // Answers do not depend on the slices, so a part that is done twice gives the same again.
+  absl::StatusOr<std::vector<DecodedStream>> DecodeInSlices(const KvCache& cache,
+                                                            StreamBatch batch) {
+    while (true) {
+      batch.slices = slices_;
+      try {
+        return DecodeStreams(*state_.model->decoder, cache, batch, *state_.workspace);
+      } catch (const DeviceError& error) {
+        if (error.kind() != DeviceError::Kind::kOutOfMemory || !HalveSlices(error.what())) throw;
+      }
+    }
+  }
+
   // Streams, set-major: every question through every distinct keep set.
   absl::StatusOr<std::vector<StreamRecord>> Decode(const KvCache& cache, const GridKeepSets& sets,
                                                    const std::vector<QuestionRecord>& questions) {
@@ -171,23 +219,23 @@ class TaskRun {
     std::vector<int64_t> cells_of_set(sets.distinct.size(), 0);
     for (const size_t set : sets.set_of_cell) ++cells_of_set[set];
 
-    KVSCOPE_ASSIGN_OR_RETURN(
-        std::vector<DecodedStream> decoded,
-        DecodeStreams(*state_.model->decoder, cache,
-                      {.sets = sets.distinct,
-                       .streams = streams,
-                       .spans = spans,
-                       .max_new_tokens = grid_.max_new_tokens,
-                       .end_tokens = state_.end_tokens,
-                       .pool = grid_.probe_pool,
-                       .probe_layers = probe_layers_,
-                       .cancelled = hooks_.cancelled,
-                       .stream_ended =
-                           [&](size_t stream) {
-                             if (!hooks_.streams_done) return;
-                             hooks_.streams_done(cells_of_set[streams[stream].set]);
-                           }},
-                      *state_.workspace));
+    std::vector<bool> told(streams.size());
+    StreamBatch batch;
+    batch.sets = sets.distinct;
+    batch.streams = streams;
+    batch.spans = spans;
+    batch.max_new_tokens = grid_.max_new_tokens;
+    batch.end_tokens = state_.end_tokens;
+    batch.pool = grid_.probe_pool;
+    batch.probe_layers = probe_layers_;
+    batch.cancelled = hooks_.cancelled;
+    batch.stream_ended = [&](size_t stream) {
+      if (!hooks_.streams_done || told[stream]) return;
+      told[stream] = true;
+      hooks_.streams_done(cells_of_set[streams[stream].set]);
+    };
+    KVSCOPE_ASSIGN_OR_RETURN(std::vector<DecodedStream> decoded,
+                             DecodeInSlices(cache, std::move(batch)));
     std::vector<StreamRecord> records;
     records.reserve(decoded.size());
     for (size_t s = 0; s < decoded.size(); ++s) {
@@ -239,7 +287,21 @@ class TaskRun {
   const EvaluateHooks& hooks_;
   std::optional<GraphCapture> graph_;
   std::vector<int> probe_layers_;  // empty: no probes
+  DecodeSlices slices_;
 };
+
+// What was taken of the device is free again when it could not go on.
+absl::StatusOr<PassageRecord> RunTask(Engine::State& state, const Grid& grid,
+                                      const Passage& passage, const Task& task,
+                                      std::optional<double> graph_epsilon,
+                                      const EvaluateHooks& hooks) {
+  try {
+    return TaskRun(state, grid, passage, task, graph_epsilon, hooks).Run();
+  } catch (const DeviceError& error) {
+    state.workspace->Clear();
+    return StatusOf(error);
+  }
+}
 
 }  // namespace
 
@@ -255,9 +317,8 @@ absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passa
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Task> tasks, PlanTasks(state, grid, passage));
   const std::lock_guard<std::mutex> lock(state.busy);
   for (const Task& task : tasks) {
-    KVSCOPE_ASSIGN_OR_RETURN(
-        PassageRecord record,
-        TaskRun(state, grid, passage, task, extras.graph_epsilon, hooks).Run());
+    KVSCOPE_ASSIGN_OR_RETURN(PassageRecord record,
+                             RunTask(state, grid, passage, task, extras.graph_epsilon, hooks));
     if (extras.token_texts) record.context_tokens = TokenTexts(task);
     KVSCOPE_RETURN_IF_ERROR(emit(std::move(record)));
   }
@@ -268,12 +329,7 @@ absl::StatusOr<PassageSize> MeasurePassage(const Engine& engine, const Grid& gri
                                            const Passage& passage) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Task> tasks, PlanTasks(engine.state(), grid, passage));
   PassageSize size;
-  for (const Task& task : tasks) {
-    size.context_tokens = std::max(size.context_tokens, static_cast<int>(task.context.ids.size()));
-    for (const std::vector<int32_t>& suffix : task.suffixes) {
-      size.suffix_tokens = std::max(size.suffix_tokens, static_cast<int>(suffix.size()));
-    }
-  }
+  for (const Task& task : tasks) AddTask(task, size);
   return size;
 }
 

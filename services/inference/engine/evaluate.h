@@ -66,6 +66,9 @@ struct PassageExtras {
 struct EvaluateHooks {
   std::function<bool()> cancelled;                    // true: stop with kCancelled at the next step
   std::function<void(int64_t streams)> streams_done;  // streams finished since the last call
+  // Memory of the device is short: decoding goes on in smaller slices (DecodeSlices). Why, in
+  // words.
+  std::function<void(const std::string& why)> slices_halved = {};
 };
 
 // Evaluates one passage. Emits its record (regime aware_each: one a question, in order) to `emit`,
@@ -73,7 +76,8 @@ struct EvaluateHooks {
 // cells. Errors: InvalidArgument (context plus question and max_new_tokens exceed the model's
 // window: says both counts; a press that refuses so short a context; evidence that is empty or
 // leaves the passage; probe layers that the model has not or that do not ascend; an epsilon below
-// 0), Cancelled.
+// 0), Cancelled, ResourceExhausted (the device has too little memory: both numbers; the engine
+// works on), Aborted (the device has failed, and is of no use to this process any more).
 absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passage& passage,
                              const PassageExtras& extras, const EvaluateHooks& hooks,
                              const std::function<absl::Status(PassageRecord&&)>& emit);
@@ -84,6 +88,7 @@ absl::Status EvaluatePassage(const Engine& engine, const Grid& grid, const Passa
 struct PassageSize {
   int context_tokens = 0;
   int suffix_tokens = 0;
+  int questions = 0;  // asked of one context
 };
 absl::StatusOr<PassageSize> MeasurePassage(const Engine& engine, const Grid& grid,
                                            const Passage& passage);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "services/inference/checkpoint/config.h"
 #include "services/inference/engine/engine.h"
 #include "services/inference/models/load.h"
 #include "services/inference/models/workspace.h"
@@ -16,10 +17,11 @@ namespace kvscope::inference {
 
 struct Engine::State {
   EngineInfo info;
-  PromptPieces pieces;  // of the model directory
+  ModelConfig config;
+  DType compute = DType::kFloat32;  // of products
+  PromptPieces pieces;              // of the model directory
   ChatPieces chat;
   std::vector<int32_t> end_tokens;  // ascending
-  int vocab_size = 0;               // the model's; its tokenizer must not go beyond
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Tokenizer> scoring_tokenizer;  // null: the model's own
   std::unique_ptr<LoadedModel> model;            // null: the engine was loaded for its facts only

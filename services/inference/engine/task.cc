@@ -65,7 +65,7 @@ absl::Status CheckEvidence(std::span<const Question> questions, std::string_view
 
 absl::Status CheckTask(const Task& task, const Engine::State& state, int max_new_tokens) {
   if (task.context.ids.empty()) return absl::InvalidArgumentError("the context has no tokens");
-  KVSCOPE_RETURN_IF_ERROR(CheckIds(task.context.ids, state.vocab_size));
+  KVSCOPE_RETURN_IF_ERROR(CheckIds(task.context.ids, state.config.vocab_size));
   const int window = state.info.context_window;
   for (size_t i = 0; i < task.asked.size(); ++i) {
     const size_t context = task.context.ids.size();
@@ -74,7 +74,7 @@ absl::Status CheckTask(const Task& task, const Engine::State& state, int max_new
       return absl::InvalidArgumentError(
           absl::StrCat("question ", task.asked[i] + 1, " has no tokens"));
     }
-    KVSCOPE_RETURN_IF_ERROR(CheckIds(task.suffixes[i], state.vocab_size));
+    KVSCOPE_RETURN_IF_ERROR(CheckIds(task.suffixes[i], state.config.vocab_size));
     const size_t needed = context + suffix + static_cast<size_t>(max_new_tokens);
     if (needed <= static_cast<size_t>(window)) continue;
     return absl::InvalidArgumentError(

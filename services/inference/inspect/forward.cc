@@ -9,6 +9,7 @@
 #include "services/inference/engine/prefill.h"
 #include "services/inference/inspect/ids.h"
 #include "services/inference/models/load.h"
+#include "services/inference/ops/device_error.h"
 
 namespace kvscope::inference {
 namespace {
@@ -20,9 +21,7 @@ Tensor OnHost(Ops& ops, const Tensor& tensor) {
   return host;
 }
 
-}  // namespace
-
-absl::Status InspectForward(const ForwardOptions& options) {
+absl::Status Inspect(const ForwardOptions& options) {
   absl::StatusOr<std::vector<int32_t>> ids = ReadIds(options.ids_file);
   if (!ids.ok()) return ids.status();
   absl::StatusOr<std::unique_ptr<LoadedModel>> model =
@@ -54,6 +53,12 @@ absl::Status InspectForward(const ForwardOptions& options) {
     tensors.emplace_back(absl::StrCat("attention.", layer), result->attention[layer]);
   }
   return WriteSafetensors(options.out_file, tensors);
+}
+
+}  // namespace
+
+absl::Status InspectForward(const ForwardOptions& options) {
+  return CatchDeviceErrors([&] { return Inspect(options); });
 }
 
 }  // namespace kvscope::inference

@@ -15,6 +15,7 @@
 #include "services/inference/engine/score.h"
 #include "services/inference/inspect/ids.h"
 #include "services/inference/models/workspace.h"
+#include "services/inference/ops/device_error.h"
 #include "services/inference/presses/apply.h"
 #include "services/status_macros.h"
 
@@ -108,7 +109,9 @@ absl::StatusOr<PressView> ViewPress(const LoadedModel& model, const PressInspect
   return view;
 }
 
-absl::Status InspectPress(const PressOptions& options) {
+namespace {
+
+absl::Status Inspect(const PressOptions& options) {
   KVSCOPE_ASSIGN_OR_RETURN(const std::unique_ptr<LoadedModel> model,
                            LoadModel(options.model_dir, options.device, options.dtype));
   PressInspection inspection = {.context_ids = {},
@@ -139,6 +142,12 @@ absl::Status InspectPress(const PressOptions& options) {
         HostCopy(DType::kFloat32, {count, model->config.vocab_size}, cell.answer_logits.data()));
   }
   return WriteSafetensors(options.out_file, tensors);
+}
+
+}  // namespace
+
+absl::Status InspectPress(const PressOptions& options) {
+  return CatchDeviceErrors([&] { return Inspect(options); });
 }
 
 }  // namespace kvscope::inference

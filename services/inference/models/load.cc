@@ -8,6 +8,7 @@
 #include "services/inference/models/family.h"
 #include "services/inference/models/rope.h"
 #include "services/inference/ops/backends.h"
+#include "services/inference/ops/device_error.h"
 
 namespace kvscope::inference {
 
@@ -37,9 +38,10 @@ absl::StatusOr<DType> ComputeDType(std::string_view dtype, std::string_view devi
       absl::StrCat("dtype is '", std::string(dtype), "'; auto, float32 or bfloat16 is needed"));
 }
 
-absl::StatusOr<std::unique_ptr<LoadedModel>> LoadModel(const std::filesystem::path& directory,
-                                                       std::string_view device,
-                                                       std::string_view dtype) {
+namespace {
+
+absl::StatusOr<std::unique_ptr<LoadedModel>> Load(const std::filesystem::path& directory,
+                                                  std::string_view device, std::string_view dtype) {
   auto model = std::make_unique<LoadedModel>();
   model->directory = directory;
   absl::StatusOr<ModelConfig> config = ReadModelConfig(directory);
@@ -54,6 +56,12 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> LoadModel(const std::filesystem::pa
   absl::StatusOr<DType> compute = ComputeDType(dtype, model->ops->name(), model->config);
   if (!compute.ok()) return compute.status();
   model->compute = *compute;
+  if (model->config.head_dim > model->ops->most_head_dim()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat((directory / "config.json").string(), ": head_dim is ", model->config.head_dim,
+                     "; the device ", std::string(model->ops->name()),
+                     " computes attention of heads up to ", model->ops->most_head_dim()));
+  }
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
   if (!checkpoint.ok()) return checkpoint.status();
 
@@ -75,6 +83,14 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> LoadModel(const std::filesystem::pa
       std::make_unique<Decoder>(model->config, MakeRope(model->config.rope, model->config.head_dim),
                                 std::move(weights), *model->ops);
   return model;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LoadedModel>> LoadModel(const std::filesystem::path& directory,
+                                                       std::string_view device,
+                                                       std::string_view dtype) {
+  return CatchDeviceErrors([&] { return Load(directory, device, dtype); });
 }
 
 }  // namespace kvscope::inference

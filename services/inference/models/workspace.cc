@@ -29,7 +29,7 @@ void Workspace::Borrow(const Tensor& borrowed_x, const Tensor& borrowed_q) {
 
 void Workspace::ResizeParts(int64_t rows) {
   if (rows == rows_) return;
-  rows_ = rows;
+  rows_ = -1;  // until all is there: memory may be short
   q = k = v = attention = normed = fused = act = proj = Tensor();
   const int64_t piece = std::min(rows, kPieceRows);
   const int64_t q_heads = config_.q_heads, kv_heads = config_.kv_heads, dim = config_.head_dim;
@@ -42,6 +42,18 @@ void Workspace::ResizeParts(int64_t rows) {
   fused = View(fused_, {piece, std::max(2 * inner, (q_heads + 2 * kv_heads) * dim)});
   act = View(act_, {piece, inner});
   proj = View(proj_, {piece, hidden});
+  rows_ = rows;
+}
+
+void Workspace::Clear() {
+  for (Tensor* tensor :
+       {&x,          &q,       &q_before_rope, &k,        &v,       &attention, &normed,
+        &fused,      &act,     &proj,          &x_,       &q_,      &k_,        &v_,
+        &attention_, &normed_, &fused_,        &act_,     &proj_,   &residual_, &queries_,
+        &hidden_,    &logits_, &shared_kv_,    &spare_x_, &spare_q_}) {
+    *tensor = Tensor();
+  }
+  rows_ = -1;
 }
 
 void Workspace::Select(std::span<const int32_t> rows) {

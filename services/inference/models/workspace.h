@@ -18,6 +18,9 @@ class Workspace {
 
   Workspace(Ops& ops, const ModelConfig& config) : ops_(ops), config_(config) {}
 
+  // Holds nothing, as when it was made; `products` stay.
+  void Clear();
+
   // Shapes everything below for a step of `rows` rows; contents are lost.
   void Resize(int64_t rows);
   // The same for a step whose rows the caller keeps: `x` [rows, hidden] is worked on in place,

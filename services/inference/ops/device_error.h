@@ -33,4 +33,14 @@ inline absl::Status StatusOf(const DeviceError& error) {
              : absl::AbortedError(error.what());
 }
 
+// What `work` returns, a status or a value or status; where it throws a DeviceError, its status.
+template <class Work>
+auto CatchDeviceErrors(const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const DeviceError& error) {
+    return StatusOf(error);
+  }
+}
+
 }  // namespace kvscope::inference

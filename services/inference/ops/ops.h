@@ -14,6 +14,7 @@
 // when the op returns, but for the captures of Grid. Where the device cannot go on, DeviceError.
 #pragma once
 
+#include <climits>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -69,7 +70,8 @@ struct GridCapture {
 // Of a device with memory of its own, in bytes.
 struct DeviceMemoryState {
   int64_t total = 0;
-  int64_t free = 0;  // for this process, what it keeps in reserve included
+  int64_t free = 0;  // for this backend, what it keeps in reserve included
+  int64_t used = 0;  // by this backend
 };
 
 class Ops {
@@ -77,14 +79,19 @@ class Ops {
   virtual ~Ops() = default;
   virtual std::string_view name() const = 0;  // "reference", "cpu", "cuda"
 
+  // The largest head_dim that attention is computed for.
+  virtual int most_head_dim() const { return INT_MAX; }
   // Whether `Tensor::data` of this backend is host memory, so that a host may read it in place.
   virtual bool uses_host_memory() const { return false; }
   // None where tensors are host memory.
   virtual std::optional<DeviceMemoryState> memory() { return std::nullopt; }
   // Takes `bytes` for tensors that are still to be allocated, so that none of them has to wait for
-  // the driver or finds too little left. Nothing where tensors are host memory. DeviceError:
-  // kOutOfMemory, with both numbers.
-  virtual void ReserveMemory(int64_t bytes) { static_cast<void>(bytes); }
+  // the driver or finds too little left. False where there is too little. Where tensors are host
+  // memory nothing is taken.
+  virtual bool ReserveMemory(int64_t bytes) {
+    static_cast<void>(bytes);
+    return true;
+  }
   // Memory of this backend, and copies between it and the host (whole tensors; equal sizes).
   virtual Tensor Allocate(DType dtype, std::vector<int64_t> shape) = 0;
   virtual void ToDevice(const void* host, const Tensor& to) = 0;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/inference/ops/backends.h"
 #include "services/inference/service/code_version.h"
 #include "services/inference/service/graph_messages.h"
 #include "services/rpc/channel.h"
@@ -214,6 +215,10 @@ EngineOptions ToEngineOptions(const std::string& device, const std::string& dtyp
   if (!dtype.empty()) options.dtype = dtype;
   if (scoring.tokenizer() != "model") options.scoring_tokenizer = scoring.tokenizer();
   return options;
+}
+
+std::string OwnDevice(const std::string& device, const std::string& own) {
+  return device == "auto" || device == DeviceKind(own) ? own : device;
 }
 
 v1::ModelInfo ToModelInfo(const EngineInfo& info, const std::string& name) {

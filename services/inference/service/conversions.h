@@ -46,6 +46,9 @@ absl::Status CheckScoring(const v1::Scoring& scoring);
 EngineOptions ToEngineOptions(const std::string& device, const std::string& dtype,
                               const v1::Scoring& scoring);
 
+// The device for that of a unit or sweep, on a worker of the device `own`: "cuda:1" for "cuda".
+std::string OwnDevice(const std::string& device, const std::string& own);
+
 // `name` is how the sweep calls the model.
 v1::ModelInfo ToModelInfo(const EngineInfo& info, const std::string& name);
 

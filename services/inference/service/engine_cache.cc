@@ -97,7 +97,13 @@ absl::StatusOr<std::shared_ptr<const Engine>> EngineCache::Open(const std::strin
   while (open_.size() >= kMaxOpen) open_.pop_back();
   if (!open_.empty() && open_.front().weight_bytes + weight_bytes > max_pair_bytes_) open_.clear();
   const auto begin = std::chrono::steady_clock::now();
-  KVSCOPE_ASSIGN_OR_RETURN(std::shared_ptr<const Engine> engine, Engine::Load(directory, resolved));
+  absl::StatusOr<std::unique_ptr<Engine>> loaded = Engine::Load(directory, resolved);
+  if (absl::IsResourceExhausted(loaded.status()) && !open_.empty()) {
+    open_.clear();  // the device is too small for two
+    loaded = Engine::Load(directory, resolved);
+  }
+  if (!loaded.ok()) return loaded.status();
+  const std::shared_ptr<const Engine> engine = *std::move(loaded);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   rpc::Log(rpc::LogLevel::kInfo, "model opened",
            {{"model", directory},

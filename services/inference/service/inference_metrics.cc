@@ -4,6 +4,7 @@
 
 #include "services/inference/engine/machine_peak.h"
 #include "services/inference/ops/backends.h"
+#include "services/inference/ops/device_error.h"
 #include "services/status_macros.h"
 
 namespace kvscope::inference {
@@ -59,6 +60,11 @@ InferenceMetrics::OfDtype::OfDtype(const char* dtype)
 InferenceMetrics::InferenceMetrics()
     : connected({"kvscope_inference_connected",
                  "Workers of this process that the orchestrator has welcomed."}),
+      device_failed({"kvscope_inference_device_failed",
+                     "1 once the device gives nothing but errors: the process ends."}),
+      slices_halved({"kvscope_inference_slices_halved_total",
+                     "Times that decoding went on in smaller slices, since the device's memory was "
+                     "short."}),
       units{.accepted = Unit("accepted"),
             .refused = Unit("refused"),
             .failed = Unit("failed"),
@@ -90,7 +96,9 @@ InferenceMetrics::InferenceMetrics()
 absl::Status InferenceMetrics::MeasurePeaks(const std::string& device, int threads) const {
   if (threads > 0) SetComputeThreads(threads);
   KVSCOPE_ASSIGN_OR_RETURN(const std::unique_ptr<Ops> ops, MakeOps(device));
-  const MachinePeak peak = MeasurePeak(*ops);
+  KVSCOPE_ASSIGN_OR_RETURN(
+      const MachinePeak peak,
+      CatchDeviceErrors([&]() -> absl::StatusOr<MachinePeak> { return MeasurePeak(*ops); }));
   float32.peak_operations.Set(peak.float32_operations_per_second);
   bfloat16.peak_operations.Set(peak.bfloat16_operations_per_second);
   peak_memory_bytes.Set(peak.memory_bytes_per_second);

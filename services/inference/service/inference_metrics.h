@@ -20,7 +20,8 @@ struct InferenceMetrics {
   // Errors: those of MakeOps.
   absl::Status MeasurePeaks(const std::string& device, int threads) const;
 
-  rpc::Gauge connected;
+  rpc::Gauge connected, device_failed;
+  rpc::Counter slices_halved;
   struct {  // leased units, by what became of them here
     rpc::Counter accepted, refused, failed, returned, cancelled;
   } units;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "services/inference/engine/memory_plan.h"
 #include "services/inference/presses/apply.h"
 #include "services/inference/service/conversions.h"
 #include "services/status_macros.h"
@@ -56,7 +57,7 @@ absl::Status SweepCheck::Open(const v1::SweepSpec& spec) {
 
 absl::Status SweepCheck::OpenModel(size_t ordinal, const std::string& name) {
   EngineOptions options = ToEngineOptions(spec_.device(), spec_.dtype(), spec_.scoring());
-  if (options.device == "auto") options.device = device_;
+  options.device = OwnDevice(options.device, device_);
   KVSCOPE_ASSIGN_OR_RETURN(std::shared_ptr<const Engine> engine, cache_.Open(name, options));
   v1::ModelInfo& info =
       ordinal == 0 ? *reply_.mutable_model() : *reply_.add_more_models()->mutable_model();
@@ -64,6 +65,7 @@ absl::Status SweepCheck::OpenModel(size_t ordinal, const std::string& name) {
   for (const Grid& grid : grids_) {
     KVSCOPE_RETURN_IF_ERROR(CheckProbeLayers(grid, engine->info()));
   }
+  device_memory_.push_back(engine->memory());
   if (spec_.more_models_size() > 0) {  // what measures passages is kept, not all their weights
     options.scoring_tokenizer.clear();
     const std::string directory = engine->info().model_dir;
@@ -93,7 +95,7 @@ absl::Status SweepCheck::CheckPassage(const v1::Passage& passage) {
   for (size_t m = 0; m < engines_.size(); ++m) {
     int longest = 0, first = 0;
     for (size_t g = 0; g < grids_.size(); ++g) {
-      const absl::StatusOr<int> tokens = CountTokens(*engines_[m], grids_[g], plain);
+      const absl::StatusOr<int> tokens = CountTokens(*engines_[m], m, grids_[g], plain);
       if (!tokens.ok()) {
         return InModel(m, absl::InvalidArgumentError(absl::StrCat(
                               "data set \"", passage.dataset(), "\", passage \"",
@@ -111,9 +113,10 @@ absl::Status SweepCheck::CheckPassage(const v1::Passage& passage) {
 }
 
 // Of the longest context, which every press must be able to compress.
-absl::StatusOr<int> SweepCheck::CountTokens(const Engine& engine, const Grid& grid,
+absl::StatusOr<int> SweepCheck::CountTokens(const Engine& engine, size_t ordinal, const Grid& grid,
                                             const Passage& passage) {
   KVSCOPE_ASSIGN_OR_RETURN(const PassageSize size, MeasurePassage(engine, grid, passage));
+  KVSCOPE_RETURN_IF_ERROR(CheckMemory(engine, ordinal, grid, size));
   const bool compresses =
       std::any_of(grid.ratios.begin(), grid.ratios.end(), [](double ratio) { return ratio > 0; });
   if (!compresses) return size.context_tokens;
@@ -121,6 +124,20 @@ absl::StatusOr<int> SweepCheck::CountTokens(const Engine& engine, const Grid& gr
     KVSCOPE_RETURN_IF_ERROR(CheckTokens(press, size.context_tokens));
   }
   return size.context_tokens;
+}
+
+// Even in the smallest slices it must fit.
+absl::Status SweepCheck::CheckMemory(const Engine& engine, size_t ordinal, const Grid& grid,
+                                     const PassageSize& size) const {
+  if (!device_memory_[ordinal].has_value()) return absl::OkStatus();
+  DecodeSlices slices;
+  while (slices.Halve()) {
+  }
+  const MemoryPlan plan = PlanMemory(engine.state(), grid, size, slices);
+  const absl::Status fits = CheckFits(plan, device_memory_[ordinal]->total);
+  if (fits.ok()) return fits;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the memory of the device ", engine.info().device, ": ", fits.message()));
 }
 
 // A keep set that is too large to store is told now and not after hours.

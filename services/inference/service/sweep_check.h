@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace kvscope::inference {
 // Takes the parts of one check as they come and holds none of them.
 class SweepCheck {
  public:
-  // `device` is what "auto" means here. `cache` must outlive the check.
+  // `device` as UnitRunner's. `cache` must outlive the check.
   SweepCheck(EngineCache& cache, std::string device) : cache_(cache), device_(std::move(device)) {}
 
   // Once it has found an error it only waits for the last part.
@@ -31,7 +32,10 @@ class SweepCheck {
   absl::Status Open(const v1::SweepSpec& spec);
   absl::Status OpenModel(size_t ordinal, const std::string& name);
   absl::Status CheckPassage(const v1::Passage& passage);
-  absl::StatusOr<int> CountTokens(const Engine& engine, const Grid& grid, const Passage& passage);
+  absl::StatusOr<int> CountTokens(const Engine& engine, size_t ordinal, const Grid& grid,
+                                  const Passage& passage);
+  absl::Status CheckMemory(const Engine& engine, size_t ordinal, const Grid& grid,
+                           const PassageSize& size) const;
   absl::Status CheckHeatmap(const EngineInfo& info, const v1::Passage& passage, int tokens);
   absl::Status InModel(size_t ordinal, const absl::Status& status) const;
 
@@ -41,7 +45,8 @@ class SweepCheck {
   bool complete_ = false;
   v1::CheckReply reply_;
   std::vector<std::shared_ptr<const Engine>> engines_;  // one a model; of several, without weights
-  std::vector<Grid> grids_;                             // one a regime
+  std::vector<std::optional<DeviceMemoryState>> device_memory_;  // where each model runs
+  std::vector<Grid> grids_;                                      // one a regime
   v1::SweepSpec spec_;
   int dataset_ = 0;  // of spec_.datasets, that the next passage belongs to
   int64_t passage_in_dataset_ = 0;

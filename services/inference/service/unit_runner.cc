@@ -11,6 +11,7 @@
 #include "services/inference/service/inference_metrics.h"
 #include "services/inference/service/measure_call.h"
 #include "services/inference/service/result_writer.h"
+#include "services/rpc/telemetry.h"
 #include "services/status_macros.h"
 
 namespace kvscope::inference {
@@ -82,9 +83,11 @@ absl::Status AddRows(const PassageRecord& record, std::vector<v1::CellMetrics> m
 }
 
 absl::Status InPassage(const v1::Passage& passage, const absl::Status& status) {
-  if (status.ok() || status.code() != absl::StatusCode::kInvalidArgument) return status;
-  return absl::InvalidArgumentError(absl::StrCat("data set \"", passage.dataset(), "\", passage \"",
-                                                 passage.passage_id(), "\": ", status.message()));
+  // The unit's own fault, or that of the device that is too small for it.
+  if (!absl::IsInvalidArgument(status) && !absl::IsResourceExhausted(status)) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat("data set \"", passage.dataset(), "\", passage \"",
+                                   passage.passage_id(), "\": ", status.message()));
 }
 
 }  // namespace
@@ -95,7 +98,7 @@ absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
   KVSCOPE_ASSIGN_OR_RETURN(const Grid grid, ToGrid(GridOf(unit)));
   KVSCOPE_RETURN_IF_ERROR(CheckScoring(unit.scoring()));
   EngineOptions options = ToEngineOptions(unit.device(), unit.dtype(), unit.scoring());
-  if (options.device == "auto") options.device = device_;
+  options.device = OwnDevice(options.device, device_);
   KVSCOPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine,
                            cache_.Open(unit.model(), options));
   KVSCOPE_RETURN_IF_ERROR(CheckFiles(unit, engine->info()));
@@ -114,6 +117,12 @@ absl::Status UnitRunner::Run(const v1::Unit& unit, const UnitHooks& hooks,
           [&hooks](int64_t streams) {
             InferenceMetrics::Get().streams.Add(static_cast<double>(streams));
             if (hooks.streams_done) hooks.streams_done(streams);
+          },
+      .slices_halved =
+          [&unit](const std::string& why) {
+            InferenceMetrics::Get().slices_halved.Add();
+            rpc::Log(rpc::LogLevel::kWarning, "decoding goes on in smaller slices",
+                     {{"unit", unit.key()}, {"reason", why}});
           },
   };
   ResultWriter writer(hooks.emit);

@@ -25,7 +25,8 @@ struct UnitHooks {
 
 class UnitRunner {
  public:
-  // `device` is what the unit's "auto" means here. `cache` must outlive the runner.
+  // `device` is what "auto", and its own kind, mean here: "cuda:1" for a unit of "cuda". `cache`
+  // must outlive the runner.
   UnitRunner(EngineCache& cache, const std::shared_ptr<grpc::Channel>& metrics, std::string device)
       : cache_(cache), metrics_(v1::MetricsService::NewStub(metrics)), device_(std::move(device)) {}
 
@@ -33,7 +34,8 @@ class UnitRunner {
   // Errors: InvalidArgument (the unit would fail anywhere; names the field or the passage),
   // NotFound (no such model here), FailedPrecondition (its weights or tokenizers differ from the
   // unit's),
-  // Unavailable (the metrics service does not answer), Cancelled.
+  // Unavailable (the metrics service does not answer), Cancelled, ResourceExhausted and Aborted as
+  // EvaluatePassage.
   absl::Status Run(const v1::Unit& unit, const UnitHooks& hooks, Cancellation& cancellation);
 
   EngineCache& cache() const { return cache_; }

@@ -43,11 +43,11 @@ absl::StatusOr<std::vector<std::string>> OfferedDevices(const std::string& devic
 }
 
 Worker::Worker(std::shared_ptr<grpc::Channel> orchestrator, UnitRunner& runner,
-               WorkerOptions options, std::function<void(const absl::Status&)> refused)
+               WorkerOptions options, std::function<void(const absl::Status&)> gone)
     : orchestrator_(std::move(orchestrator)),
       runner_(runner),
       options_(std::move(options)),
-      refused_(std::move(refused)),
+      gone_(std::move(gone)),
       thread_([this] { Run(); }) {}
 
 Worker::~Worker() {
@@ -70,7 +70,11 @@ void Worker::Run() {
     if (status.code() == absl::StatusCode::kFailedPrecondition) {
       rpc::Log(rpc::LogLevel::kError, "refused by the orchestrator",
                {{"error", std::string(status.message().data(), status.message().size())}});
-      if (refused_) refused_(status);
+      if (gone_) gone_(status);
+      break;
+    }
+    if (const absl::Status failure = session->device_failure(); !failure.ok()) {
+      if (gone_) gone_(failure);
       break;
     }
     pause = session->welcomed() ? kMinPause : std::min(2 * pause, kMaxPause);

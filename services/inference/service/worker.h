@@ -35,10 +35,11 @@ absl::StatusOr<std::vector<std::string>> OfferedDevices(const std::string& devic
 
 class Worker {
  public:
-  // Starts at once, in threads of its own. `runner` must outlive the worker. `refused` is called
-  // from such a thread if the orchestrator will never take this worker (FAILED_PRECONDITION).
+  // Starts at once, in threads of its own. `runner` must outlive the worker. `gone` is called from
+  // such a thread when the worker will take no work any more, though nobody stops it: the
+  // orchestrator will never have it (FailedPrecondition), its device has failed (Aborted).
   Worker(std::shared_ptr<grpc::Channel> orchestrator, UnitRunner& runner, WorkerOptions options,
-         std::function<void(const absl::Status&)> refused);
+         std::function<void(const absl::Status&)> gone);
   ~Worker();  // as Kill
 
   // Takes no more work; what is being computed may end within `timeout`, then it is given back.
@@ -56,7 +57,7 @@ class Worker {
   const std::shared_ptr<grpc::Channel> orchestrator_;
   UnitRunner& runner_;
   const WorkerOptions options_;
-  const std::function<void(const absl::Status&)> refused_;
+  const std::function<void(const absl::Status&)> gone_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/inference/ops/backends.h"
 #include "services/inference/service/code_version.h"
 #include "services/rpc/grpc_status.h"
 #include "services/rpc/telemetry.h"
@@ -65,7 +66,9 @@ absl::Status WorkerSession::Greet() {
   v1::Hello* hello = message.mutable_hello();
   hello->set_worker_id(options_.worker_id);
   hello->set_code_version(CodeVersion());
-  for (const std::string& device : options_.devices) hello->add_devices(device);
+  for (const std::string& device : options_.devices) {
+    hello->add_devices(std::string(DeviceKind(device)));
+  }
   Message reply;
   if (!Send(message) || !stream_->Read(&reply)) return absl::UnavailableError("refused");
   if (!reply.has_welcome()) {
@@ -219,9 +222,29 @@ void WorkerSession::Compute(const v1::Lease& lease) {
   } else if (status.code() == absl::StatusCode::kCancelled) {
     if (give_back) SendReturned(lease.unit().key(), lease.token());
     (give_back ? metrics_.units.returned : metrics_.units.cancelled).Add();
+  } else if (status.code() == absl::StatusCode::kAborted) {
+    GiveUp(lease, status);
   } else {
     SendFailure(lease, status);
   }
+}
+
+// The device has failed. Another worker may well compute the unit.
+void WorkerSession::GiveUp(const v1::Lease& lease, const absl::Status& status) {
+  rpc::Log(rpc::LogLevel::kError, "the device has failed",
+           {{"sweep", lease.sweep_id()}, {"unit", lease.unit().key()}, {"error", Text(status)}});
+  metrics_.units.returned.Add();
+  metrics_.device_failed.Set(1);
+  SendReturned(lease.unit().key(), lease.token());
+  const std::lock_guard<std::mutex> lock(mutex_);
+  draining_ = true;
+  device_failure_ = status;
+  changed_.notify_all();
+}
+
+absl::Status WorkerSession::device_failure() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return device_failure_;
 }
 
 bool WorkerSession::SendResult(const v1::Lease& lease, v1::ResultChunk chunk, bool last_part) {

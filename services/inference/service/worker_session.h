@@ -38,6 +38,8 @@ class WorkerSession {
   void Kill();
 
   bool welcomed() const;
+  // Ok, or why the device is of no use any more: then Run ends as after a drain.
+  absl::Status device_failure() const;
 
  private:
   using Message = v1::OrchestratorMessage;
@@ -59,6 +61,7 @@ class WorkerSession {
   void Compute(const v1::Lease& lease);
   void Check(const Message& first);
   bool SendResult(const v1::Lease& lease, v1::ResultChunk chunk, bool last_part);
+  void GiveUp(const v1::Lease& lease, const absl::Status& status);
   void SendFailure(const v1::Lease& lease, const absl::Status& status);
   void SendReturned(const std::string& unit_key, int64_t token);
   bool Send(const v1::WorkerMessage& message);
@@ -83,6 +86,7 @@ class WorkerSession {
   bool closed_ = false;    // the stream has ended, or will at once
   bool draining_ = false;  // ask for no more
   bool give_back_ = false;
+  absl::Status device_failure_;
   int metrics_failures_ = 0;  // in a row
 };
 

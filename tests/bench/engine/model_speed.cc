@@ -338,7 +338,7 @@ void MeasureDrafts(const LoadedModel& model, const Options& options) {
     StreamBatch batch;
     batch.sets = sets;
     batch.max_new_tokens = options.answer;
-    batch.max_suffix_bytes = count * (options.answer + 1) *
+    batch.slices.max_suffix_bytes = count * (options.answer + 1) *
                              KvBytesPerToken(config.layers, config.kv_heads, config.head_dim);
     const auto time = [&](int first_streams, size_t draft_rows) {
       batch.streams = std::span(streams).first(static_cast<size_t>(first_streams));

@@ -51,6 +51,13 @@ struct Pool {
   size_t used = 0, reserved = 0;
 };
 
+// A number of the environment.
+template <class T>
+T Setting(const char* name, T otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : static_cast<T>(std::atoll(text));
+}
+
 struct Allocation {
   size_t size_bytes;
   Pool* pool = nullptr;  // null: of cudaMalloc
@@ -64,21 +71,19 @@ struct Device {
   std::vector<Stream*> streams;
   std::map<const void*, size_t> dynamic_limits;  // of kernels that asked for more
   cudaError_t last_error = cudaSuccess;
-  unsigned schedule = 0;
-  bool scheduled = false;
+  unsigned schedule = Setting("KVSCOPE_CUDA_SCHEDULE", 0);
+  size_t memory_bytes = Setting<size_t>("KVSCOPE_CUDA_MEMORY", size_t{1} << 30);
+  int kernels_left = Setting("KVSCOPE_CUDA_FAILS_AFTER", -1);  // negative: it does not fail
+  bool failed = false;
+  int count = Setting("KVSCOPE_CUDA_DEVICES", 1);  // all of them are this one
+  int capability = Setting("KVSCOPE_CUDA_CAPABILITY", 80);
   Counts counts;
 };
 Device& device = *new Device;  // never destroyed: tensors may outlive static objects
 
 cudaError_t Fail(cudaError_t error) { return device.last_error = error; }
-
-unsigned Schedule() {
-  if (!std::exchange(device.scheduled, true)) {
-    const char* text = std::getenv("KVSCOPE_CUDA_SCHEDULE");
-    device.schedule = text == nullptr ? 0 : static_cast<unsigned>(std::atoi(text));
-  }
-  return device.schedule;
-}
+// What every call of a device that has failed gives.
+cudaError_t Sticky() { return device.failed ? cudaErrorIllegalAddress : cudaSuccess; }
 
 class DeviceAtWork {
  public:
@@ -121,7 +126,17 @@ bool Captures() {
 }
 bool Captures(cudaStream_t stream) { return Of(stream).captured != nullptr; }
 
+size_t AllocatedBytes() {
+  size_t bytes = 0;
+  for (const auto& [at, memory] : device.memory) bytes += memory.freed ? 0 : memory.size_bytes;
+  return bytes;
+}
+
 cudaError_t Allocate(void** memory, size_t size_bytes, Pool* pool) {
+  if (device.failed) return Fail(Sticky());
+  const size_t allocated = AllocatedBytes() + size_bytes;
+  if (allocated > device.memory_bytes) return Fail(cudaErrorMemoryAllocation);
+  device.counts.most_memory = std::max(device.counts.most_memory, allocated);
   if (posix_memalign(memory, 256, size_bytes) != 0) return Fail(cudaErrorMemoryAllocation);
   std::memset(*memory, kUnset, size_bytes);
   device.memory[reinterpret_cast<uintptr_t>(*memory)] = {size_bytes, pool};
@@ -147,7 +162,10 @@ void Release(void* memory) {
 
 void RunKernel(dim3 grid, dim3 block, size_t shared_bytes, const Work& body) {
   ForgetAccesses();
-  const unsigned schedule = Schedule();
+  if (device.kernels_left == 0) device.failed = true;
+  if (device.failed) return;
+  if (device.kernels_left > 0) --device.kernels_left;
+  const unsigned schedule = device.schedule;
   for (const unsigned i : Sequence(grid.x * grid.y * grid.z, schedule, 17)) {
     Block({i % grid.x, i / grid.x % grid.y, i / (grid.x * grid.y)}, grid, block, shared_bytes,
           schedule)
@@ -157,9 +175,17 @@ void RunKernel(dim3 grid, dim3 block, size_t shared_bytes, const Work& body) {
 
 }  // namespace
 
-void SetSchedule(unsigned schedule) {
-  device.schedule = schedule;
-  device.scheduled = true;
+void SetSchedule(unsigned schedule) { device.schedule = schedule; }
+void SetMemory(size_t bytes) {
+  device.memory_bytes = bytes;
+  device.counts.most_memory = AllocatedBytes();
+}
+void SetFailure(int kernels) {
+  if (device.failed) {
+    for (Stream* stream : device.streams) Drain(*stream);  // comes to nothing
+  }
+  device.kernels_left = kernels;
+  device.failed = false;
 }
 
 Counts Count() { return device.counts; }
@@ -282,12 +308,9 @@ cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   const std::lock_guard lock(device.mutex);
-  *total = size_t{1} << 30;
-  *free = *total;
-  for (const auto& [at, memory] : device.memory) {
-    *free -= std::min(*free, memory.freed ? 0 : memory.size_bytes);
-  }
-  return cudaSuccess;
+  *total = device.memory_bytes;
+  *free = *total - std::min(*total, AllocatedBytes());
+  return Sticky();
 }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t size_bytes, cudaMemcpyKind kind,
@@ -302,8 +325,10 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t size_bytes, cudaM
   if (!fits(to, to_device) || !fits(from, from_device)) return Fail(cudaErrorInvalidValue);
   static const char kCopy = 0;
   ++device.counts.copies;
-  Enqueue(stream, &kCopy, [=] { std::memmove(to, from, size_bytes); });
-  return cudaSuccess;
+  Enqueue(stream, &kCopy, [=] {
+    if (!device.failed) std::memmove(to, from, size_bytes);
+  });
+  return Sticky();
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
@@ -316,7 +341,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const std::lock_guard lock(device.mutex);
   if (Captures(stream)) return Fail(cudaErrorStreamCaptureUnsupported);
   Drain(Of(stream));
-  return cudaSuccess;
+  return Sticky();
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const std::lock_guard lock(device.mutex);
@@ -352,7 +377,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const std::lock_guard lock(device.mutex);
   Await(*Of(event));
-  return cudaSuccess;
+  return Sticky();
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
@@ -387,7 +412,7 @@ cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph,
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   const std::lock_guard lock(device.mutex);
   for (const Node& node : *reinterpret_cast<Nodes*>(exec)) Enqueue(stream, node.kind, node.work);
-  return cudaSuccess;
+  return Sticky();
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   delete reinterpret_cast<Nodes*>(graph);
@@ -406,20 +431,33 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
   return cudaSuccess;
 }
 
-cudaError_t cudaGetDevice(int* ordinal) {
-  *ordinal = 0;
-  return cudaSuccess;
+cudaError_t cudaSetDevice(int ordinal) {
+  return ordinal >= 0 && ordinal < device.count ? Sticky() : Fail(cudaErrorInvalidDevice);
 }
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = device.count;
+  return Sticky();
+}
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = CUDART_VERSION;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
-  if (attribute != cudaDevAttrComputeCapabilityMajor) return Fail(cudaErrorNotSupported);
-  *value = 8;
-  return cudaSuccess;
+  switch (attribute) {
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = device.capability / 10;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = device.capability % 10;
+      return cudaSuccess;
+    default:
+      return Fail(cudaErrorNotSupported);
+  }
 }
-cudaError_t cudaGetLastError() { return std::exchange(device.last_error, cudaSuccess); }
+cudaError_t cudaGetLastError() {
+  const cudaError_t error = std::exchange(device.last_error, cudaSuccess);
+  return device.failed ? Sticky() : error;
+}
 const char* cudaGetErrorString(cudaError_t error) {
   switch (error) {
     case cudaErrorInvalidConfiguration:
@@ -428,6 +466,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "invalid argument";
     case cudaErrorMemoryAllocation:
       return "out of memory";
+    case cudaErrorIllegalAddress:
+      return "an illegal memory access was encountered";
     default:
       return "an error of the emulated device";
   }

@@ -85,8 +85,8 @@ TEST_F(Decode, StepsAndWavesOfAnySizeGiveTheSame) {
   for (const auto& [max_rows, max_suffix_bytes] :
        {std::pair<size_t, int64_t>(1, 1 << 30), {4, 1 << 30}, {5, 1}, {2048, 1}, {3, 50000}}) {
     SCOPED_TRACE(std::to_string(max_rows) + " rows, " + std::to_string(max_suffix_bytes));
-    batch_.max_rows = max_rows;
-    batch_.max_suffix_bytes = max_suffix_bytes;
+    batch_.slices.max_rows = max_rows;
+    batch_.slices.max_suffix_bytes = max_suffix_bytes;
     const std::vector<DecodedStream> decoded = Run();
     for (size_t s = 0; s < expected.size(); ++s) {
       EXPECT_EQ(decoded[s].tokens, expected[s].tokens);
@@ -114,7 +114,7 @@ TEST_F(Decode, SharedPrefixesChangeNothing) {
   }
   for (const size_t max_rows : {size_t{2048}, size_t{3}}) {
     batch_.streams = streams_;
-    batch_.max_rows = max_rows;
+    batch_.slices.max_rows = max_rows;
     const std::vector<DecodedStream> together = Run();
     for (size_t s = 0; s < streams_.size(); ++s) {
       batch_.streams = std::span(streams_).subspan(s, 1);
@@ -151,7 +151,7 @@ TEST_F(Decode, DraftsChangeNothingButTheNumberOfSteps) {
   batch_.sets = sets_;
   batch_.streams = streams_;
   batch_.max_new_tokens = 9;
-  batch_.max_suffix_bytes = 1;
+  batch_.slices.max_suffix_bytes = 1;
   size_t steps = 0;
   batch_.cancelled = [&] {  // asked before every step
     ++steps;
@@ -242,7 +242,7 @@ TEST_F(Decode, TheLastPromptTokensStatesDoNotDependOnTheAnswer) {
   for (const int answer : {1, 5}) {
     batch_.max_new_tokens = answer;
     for (const size_t max_rows : {1, 4, 2048}) {
-      batch_.max_rows = max_rows;
+      batch_.slices.max_rows = max_rows;
       const std::vector<DecodedStream> last = Run();
       for (size_t s = 0; s < last.size(); ++s) {
         EXPECT_THAT(last[s].pooled, Pointwise(FloatNear(1e-4f), mean[s].pooled));

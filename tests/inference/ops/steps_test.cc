@@ -88,7 +88,7 @@ TEST_P(StepsTest, CopiesToTheHostTakeWhatWasThere) {
 
 TEST_P(StepsTest, MemoryIsCountedAndKept) {
   constexpr int64_t kBytes = 8 << 20;
-  ops_.ReserveMemory(kBytes);
+  EXPECT_TRUE(ops_.ReserveMemory(kBytes));
   const auto before = ops_.memory();
   if (!before.has_value()) GTEST_SKIP() << GetParam() << " uses the host's memory";
   EXPECT_GT(before->total, 0);
@@ -97,6 +97,8 @@ TEST_P(StepsTest, MemoryIsCountedAndKept) {
     const Tensor tensor = ops_.Allocate(DType::kFloat32, {kBytes / 4});
     EXPECT_LE(ops_.memory()->free, before->free - kBytes);
   }
+  EXPECT_EQ(ops_.memory()->free, before->free);
+  EXPECT_FALSE(ops_.ReserveMemory(before->total + 1));
   EXPECT_EQ(ops_.memory()->free, before->free);
 }
 

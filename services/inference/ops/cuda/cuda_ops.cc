@@ -12,6 +12,7 @@
 #include "services/inference/ops/cuda/device.h"
 #include "services/inference/ops/cuda/kernels.h"
 #include "services/inference/ops/cuda/memory.h"
+#include "services/inference/ops/cuda/scratch.h"
 #include "services/inference/ops/cuda/status.h"
 #include "services/inference/ops/device_error.h"
 #include "services/inference/ops/rotation_table.h"
@@ -30,7 +31,11 @@ using cuda::PinnedMemory;
 using cuda::Uploads;
 
 constexpr int kLeastComputeCapability = 8;  // the major number
-constexpr size_t kBlasBytes = 32 << 20;     // what cuBLAS takes by itself on sm_90
+
+// 12080: "12.8".
+std::string Version(int number) {
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
 
 struct CudaLinear final : PackedLinear {
   explicit CudaLinear(const std::shared_ptr<Device>& device) : weight(device), bias(device) {}
@@ -41,24 +46,24 @@ struct CudaLinear final : PackedLinear {
 
 class CudaOps final : public Ops {
  public:
-  CudaOps() {
+  explicit CudaOps(int ordinal) : device_(std::make_shared<Device>(ordinal)) {
     CheckCublas(cublasCreate(&blas_), "cublasCreate");
-    CheckCublas(cublasSetStream(blas_, stream_), "cublasSetStream");
+    CheckCublas(cublasSetStream(blas_, stream()), "cublasSetStream");
     // Its own would be allocated anew for each graph that a product is captured into.
-    CheckCublas(cublasSetWorkspace(blas_, blas_memory_.Reserve(kBlasBytes), kBlasBytes),
+    CheckCublas(cublasSetWorkspace(blas_, blas_memory_.Reserve(cuda::kBlasBytes), cuda::kBlasBytes),
                 "cublasSetWorkspace");
   }
   ~CudaOps() override {
-    try {
-      device_->Wait();
-    } catch (const DeviceError&) {  // it has failed
-    }
+    device_->Abandon();
     cublasDestroy(blas_);
   }
   std::string_view name() const override { return "cuda"; }
+  int most_head_dim() const override { return cuda::kMostHeadDim; }
 
   std::optional<DeviceMemoryState> memory() override { return device_->memory(); }
-  void ReserveMemory(int64_t bytes) override { device_->Reserve(static_cast<size_t>(bytes)); }
+  bool ReserveMemory(int64_t bytes) override {
+    return device_->Reserve(static_cast<size_t>(bytes));
+  }
   Tensor Allocate(DType dtype, std::vector<int64_t> shape) override {
     void* memory = device_->Allocate(SizeBytes(dtype, shape));
     return {dtype, std::move(shape),
@@ -104,11 +109,11 @@ class CudaOps final : public Ops {
     const void* input = x.data();
     if (narrow) {
       void* rounded = inputs_.Reserve(static_cast<size_t>(x.size()) * DTypeSize(linear.compute));
-      cuda::Convert(input, DType::kFloat32, rounded, linear.compute, x.size(), stream_);
+      cuda::Convert(input, DType::kFloat32, rounded, linear.compute, x.size(), stream());
       input = rounded;
     }
     const auto* bias = static_cast<const float*>(linear.bias.data());
-    if (bias != nullptr) cuda::RepeatRow(bias, rows, out, y.f32(), stream_);
+    if (bias != nullptr) cuda::RepeatRow(bias, rows, out, y.f32(), stream());
     const cudaDataType type = narrow ? CUDA_R_16BF : CUDA_R_32F;
     const float one = 1.0f, beta = bias == nullptr ? 0.0f : 1.0f;
     CheckCublas(cublasGemmEx(blas_, CUBLAS_OP_T, CUBLAS_OP_N, out, static_cast<int>(rows), in, &one,
@@ -122,13 +127,13 @@ class CudaOps final : public Ops {
     const auto [device_ids] = uploads_.Put(ids);
     const int64_t width = table.dim(1);
     cuda::GatherRows(table.data(), table.dtype(), device_ids, y.dim(0), width, 0, width, y.f32(),
-                     stream_);
+                     stream());
   }
 
   void RmsNorm(const Tensor& x, const Tensor& weight, float eps, const Tensor& y) override {
     CheckRmsNorm(x, weight, y);
     const int64_t width = weight.dim(0);
-    cuda::RmsNorm(x.f32(), weight.f32(), eps, x.size() / width, width, y.f32(), stream_);
+    cuda::RmsNorm(x.f32(), weight.f32(), eps, x.size() / width, width, y.f32(), stream());
   }
 
   void AddRmsNorm(const Tensor& x, const Tensor& y, const Tensor& weight, float eps,
@@ -137,7 +142,7 @@ class CudaOps final : public Ops {
     CheckRmsNorm(x, weight, normed);
     const int64_t width = weight.dim(0);
     cuda::AddRmsNorm(x.f32(), y.f32(), weight.f32(), eps, x.size() / width, width, normed.f32(),
-                     stream_);
+                     stream());
   }
 
   void Rope(const Tensor& x, std::span<const int32_t> positions, std::span<const float> inv_freq,
@@ -145,37 +150,39 @@ class CudaOps final : public Ops {
     CheckRope(x, positions, inv_freq);
     if (positions.empty()) return;
     const int32_t last = *std::max_element(positions.begin(), positions.end());
-    if (rotations_.Prepare(inv_freq, scale, last)) {
+    if (rotations_.Prepare(inv_freq, scale, last)) rotations_copied_ = false;
+    if (!rotations_copied_) {
       const std::span<const float> table = rotations_.table();
       device_->Copy(device_rotations_.Reserve(table.size_bytes()), table.data(), table.size_bytes(),
                     cudaMemcpyHostToDevice);
+      rotations_copied_ = true;
     }
     const auto [device_positions] = uploads_.Put(positions);
     cuda::Rotate(x.f32(), device_positions, static_cast<const float*>(device_rotations_.data()),
-                 x.dim(0), x.dim(1), x.dim(2), stream_);
+                 x.dim(0), x.dim(1), x.dim(2), stream());
   }
 
   void SwiGlu(const Tensor& x, const Tensor& y) override {
     CheckSwiGlu(x, y);
-    cuda::SwiGlu(x.f32(), y.dim(0), RowWidth(y), y.f32(), stream_);
+    cuda::SwiGlu(x.f32(), y.dim(0), RowWidth(y), y.f32(), stream());
   }
 
   void Add(const Tensor& x, const Tensor& y) override {
     CheckAdd(x, y);
-    cuda::Add(x.f32(), y.f32(), x.size(), stream_);
+    cuda::Add(x.f32(), y.f32(), x.size(), stream());
   }
 
   void Columns(const Tensor& x, int64_t begin, const Tensor& y) override {
     CheckColumns(x, begin, y);
     cuda::GatherRows(x.data(), x.dtype(), nullptr, y.dim(0), RowWidth(x), begin, RowWidth(y),
-                     y.f32(), stream_);
+                     y.f32(), stream());
   }
 
   void Rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& y) override {
     CheckRows(x, rows, y);
     const auto [device_rows] = uploads_.Put(rows);
     cuda::GatherRows(x.data(), x.dtype(), device_rows, y.dim(0), RowWidth(x), 0, RowWidth(x),
-                     y.f32(), stream_);
+                     y.f32(), stream());
   }
 
   void StoreKv(const Tensor& x, std::span<const int32_t> slots, std::span<const int32_t> positions,
@@ -184,7 +191,7 @@ class CudaOps final : public Ops {
     const auto [device_slots, device_positions] = uploads_.Put(slots, positions);
     const int64_t capacity = cache.dim(static_cast<int>(cache.shape().size()) - 2);
     cuda::StoreKv(x.f32(), device_slots, device_positions, x.dim(0), x.dim(1), x.dim(2), capacity,
-                  cache.f32(), stream_);
+                  cache.f32(), stream());
   }
 
   void CausalAttention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t first,
@@ -193,13 +200,13 @@ class CudaOps final : public Ops {
     const cuda::Heads heads = HeadsOf(q, k);
     const cuda::KvView kv = {k.f32(), v.f32(), k.dim(1)};
     const int64_t rows = q.dim(0);
-    cuda::CausalAttention(q.f32(), kv, heads, first, rows, out.f32(), stream_);
+    cuda::CausalAttention(q.f32(), kv, heads, first, rows, out.f32(), stream());
     if (weights.empty()) return;
     const int64_t size = rows * (first + rows);  // of one head: all of them may be too large
     const size_t size_bytes = static_cast<size_t>(size) * sizeof(float);
     auto* one_head = static_cast<float*>(scratch_.Reserve(size_bytes));
     for (int head = 0; head < heads.q_heads; ++head) {
-      cuda::CausalWeights(q.f32(), kv, heads, head, first, rows, one_head, stream_);
+      cuda::CausalWeights(q.f32(), kv, heads, head, first, rows, one_head, stream());
       device_->Copy(weights.f32() + head * size, one_head, size_bytes, cudaMemcpyDeviceToHost);
     }
   }
@@ -230,14 +237,14 @@ class CudaOps final : public Ops {
     auto* seen = static_cast<float*>(seen_.Reserve(3 * queries * sizeof(float)));
     const cuda::GridSeen seen_parts = {reinterpret_cast<int32_t*>(seen), seen + queries,
                                        seen + 2 * queries};
-    cuda::Grid(step, scratch, out.f32(), seen_parts, stream_);
+    cuda::Grid(step, scratch, out.f32(), seen_parts, stream());
     if (!args.row_capture.empty()) Fetch(args.row_capture, heads.q_heads, seen_parts, capture);
   }
 
   void Argmax(const Tensor& logits, std::span<int32_t> ids) override {
     CheckArgmax(logits, ids);
     auto* device_ids = static_cast<int32_t*>(scratch_.Reserve(ids.size_bytes()));
-    cuda::Argmax(logits.f32(), logits.dim(0), RowWidth(logits), device_ids, stream_);
+    cuda::Argmax(logits.f32(), logits.dim(0), RowWidth(logits), device_ids, stream());
     device_->Copy(ids.data(), device_ids, ids.size_bytes(), cudaMemcpyDeviceToHost);
   }
 
@@ -263,7 +270,7 @@ class CudaOps final : public Ops {
     DeviceMemory stored(device_);
     device_->Copy(stored.Reserve(host.size_bytes()), host.data(), host.size_bytes(),
                   cudaMemcpyHostToDevice);
-    cuda::Convert(stored.data(), host.dtype(), to, dtype, host.size(), stream_);
+    cuda::Convert(stored.data(), host.dtype(), to, dtype, host.size(), stream());
   }
 
   static cuda::Heads HeadsOf(const Tensor& q, const Tensor& k) {
@@ -312,8 +319,9 @@ class CudaOps final : public Ops {
                    });
   }
 
-  const std::shared_ptr<Device> device_ = std::make_shared<Device>();
-  const cudaStream_t stream_ = device_->stream();
+  cudaStream_t stream() const { return device_->stream(); }
+
+  const std::shared_ptr<Device> device_;
   cublasHandle_t blas_ = nullptr;
   DeviceMemory blas_memory_{device_};  // cuBLAS's own
   Uploads uploads_{device_};
@@ -323,25 +331,42 @@ class CudaOps final : public Ops {
   DeviceMemory seen_{device_};     // by the watched rows of a grid
   RotationTable rotations_;
   DeviceMemory device_rotations_{device_};
+  bool rotations_copied_ = false;
 };
+
+// What the kernels lack on this machine; empty: nothing.
+std::string WhyNot(int ordinal) {
+  int count = 0, driver = 0, major = 0, minor = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaErrorInsufficientDriver) {
+    CheckCuda(cudaDriverGetVersion(&driver), "the driver's version");
+    return "the driver is for CUDA " + Version(driver) + ", " + Version(CUDART_VERSION) +
+           " is needed";
+  }
+  if (error != cudaSuccess) return cudaGetErrorString(error);
+  if (ordinal >= count) {
+    return "there is no device cuda:" + std::to_string(ordinal) + "; this machine has " +
+           std::to_string(count);
+  }
+  CheckCuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, ordinal),
+            "the device");
+  CheckCuda(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, ordinal),
+            "the device");
+  if (major >= kLeastComputeCapability) return "";
+  return "the device has compute capability " + std::to_string(major) + "." +
+         std::to_string(minor) + "; " + std::to_string(kLeastComputeCapability) + ".0 is needed";
+}
 
 }  // namespace
 
-std::unique_ptr<Ops> MakeCudaOps(std::string& why_not) {
-  int count = 0, major = 0;
-  cudaError_t error = cudaGetDeviceCount(&count);
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
-  }
-  if (error != cudaSuccess) {
-    why_not = cudaGetErrorString(error);
+std::unique_ptr<Ops> MakeCudaOps(int ordinal, std::string& why_not) {
+  try {
+    why_not = WhyNot(ordinal);
+    return why_not.empty() ? std::make_unique<CudaOps>(ordinal) : nullptr;
+  } catch (const DeviceError& error) {
+    why_not = error.what();
     return nullptr;
   }
-  if (major < kLeastComputeCapability) {
-    why_not = "the device has compute capability " + std::to_string(major) + ".x; 8.0 is needed";
-    return nullptr;
-  }
-  return std::make_unique<CudaOps>();
 }
 
 }  // namespace kvscope::inference

@@ -8,7 +8,8 @@
 
 namespace kvscope::inference {
 
-// Null where this machine has no device that the kernels run on: `why_not` then says so.
-std::unique_ptr<Ops> MakeCudaOps(std::string& why_not);
+// On the device of this ordinal. Null where the machine has none that the kernels run on: `why_not`
+// then says what was found.
+std::unique_ptr<Ops> MakeCudaOps(int ordinal, std::string& why_not);
 
 }  // namespace kvscope::inference

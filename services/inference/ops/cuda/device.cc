@@ -28,26 +28,41 @@ cudaEvent_t MakeEvent(cudaStream_t after) {
 
 }  // namespace
 
-Device::Device() : stream_(MakeStream()), copies_(MakeStream()) {
+Device::Device(int ordinal) : ordinal_(ordinal) {
+  Use();
+  stream_ = MakeStream();
+  copies_ = MakeStream();
   cudaMemPoolProps properties = {};
   properties.allocType = cudaMemAllocationTypePinned;
   properties.location.type = cudaMemLocationTypeDevice;
-  CheckCuda(cudaGetDevice(&properties.location.id), "the device");
+  properties.location.id = ordinal;
   CheckCuda(cudaMemPoolCreate(&pool_, &properties), "a pool of memory");
   uint64_t kept = UINT64_MAX;
   CheckCuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &kept),
             "what a pool keeps");
 }
 
-Device::~Device() {
+void Device::Abandon() {
+  after_wait_.clear();
   try {
     Wait();
   } catch (const DeviceError&) {  // a device that failed: nothing is left to wait for
   }
+}
+
+Device::~Device() {
+  Abandon();
   if (step_ != nullptr) LogCuda(cudaGraphExecDestroy(step_), "end of a graph");
   LogCuda(cudaMemPoolDestroy(pool_), "end of a pool");
   LogCuda(cudaStreamDestroy(copies_), "end of a stream");
   LogCuda(cudaStreamDestroy(stream_), "end of a stream");
+}
+
+void Device::Use() const {
+  static thread_local int used = -1;
+  if (used == ordinal_) return;
+  CheckCuda(cudaSetDevice(ordinal_), "choice of the device");
+  used = ordinal_;
 }
 
 void Device::BeginStep() {
@@ -57,6 +72,7 @@ void Device::BeginStep() {
 }
 
 void Device::Flush() {
+  Use();
   if (!std::exchange(capturing_, false)) return;
   cudaGraph_t graph;
   CheckCuda(cudaStreamEndCapture(stream_, &graph), "end of a capture");
@@ -80,9 +96,10 @@ void Device::Launch(cudaGraph_t graph) {
 }
 
 void Device::Wait() {
+  const std::vector<std::function<void()>> calls = std::exchange(after_wait_, {});
   Flush();
   CheckCuda(cudaStreamSynchronize(stream_), "wait");
-  for (const std::function<void()>& call : std::exchange(after_wait_, {})) call();
+  for (const std::function<void()>& call : calls) call();
 }
 
 void Device::Copy(void* to, const void* from, size_t size_bytes, cudaMemcpyKind kind) {
@@ -105,18 +122,24 @@ std::function<void()> Device::StartToHost(const void* from, void* host, size_t s
 }
 
 void* Device::Allocate(size_t size_bytes) {
+  void* memory = TryAllocate(size_bytes);
+  if (memory != nullptr) return memory;
+  after_wait_.clear();  // whoever waits for them gives up
+  const DeviceMemoryState state = this->memory();
+  throw DeviceError(DeviceError::Kind::kOutOfMemory,
+                    "cuda: out of memory: " + MiB(size_bytes) + " are needed, " +
+                        MiB(static_cast<size_t>(state.free)) + " of " +
+                        MiB(static_cast<size_t>(state.total)) + " are free");
+}
+
+void* Device::TryAllocate(size_t size_bytes) {
   Flush();
   void* memory = nullptr;
   const cudaError_t error =
       cudaMallocFromPoolAsync(&memory, size_bytes > 0 ? size_bytes : 1, pool_, stream_);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    after_wait_.clear();  // whoever waits for them gives up
-    const DeviceMemoryState state = this->memory();
-    throw DeviceError(DeviceError::Kind::kOutOfMemory,
-                      "cuda: out of memory: " + MiB(size_bytes) + " are needed, " +
-                          MiB(static_cast<size_t>(state.free)) + " of " +
-                          MiB(static_cast<size_t>(state.total)) + " are free");
+    return nullptr;
   }
   CheckCuda(error, "memory");
   return memory;
@@ -131,16 +154,22 @@ void Device::Free(void* memory) {
   LogCuda(cudaFreeAsync(memory, stream_), "free");
 }
 
-void Device::Reserve(size_t size_bytes) { Free(Allocate(size_bytes)); }
+bool Device::Reserve(size_t size_bytes) {
+  void* memory = TryAllocate(size_bytes);
+  Free(memory);
+  return memory != nullptr;
+}
 
 DeviceMemoryState Device::memory() const {
+  Use();
   size_t free = 0, total = 0;
   uint64_t reserved = 0, used = 0;
   CheckCuda(cudaMemGetInfo(&free, &total), "the device's memory");
   CheckCuda(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemCurrent, &reserved), "a pool");
   CheckCuda(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrUsedMemCurrent, &used), "a pool");
   return {.total = static_cast<int64_t>(total),
-          .free = static_cast<int64_t>(free + reserved - used)};
+          .free = static_cast<int64_t>(free + reserved - used),
+          .used = static_cast<int64_t>(used)};
 }
 
 }  // namespace kvscope::inference::cuda

@@ -11,13 +11,11 @@
 #include "services/inference/ops/cuda/attention_tile.cuh"
 #include "services/inference/ops/cuda/kernels.h"
 #include "services/inference/ops/cuda/launch.h"
+#include "services/inference/ops/cuda/scratch.h"
 
 namespace kvscope::inference::cuda {
 namespace {
 
-constexpr int kWordTokens = 64;
-// A split holds so many tokens, or more where there would be too many splits.
-constexpr int kSplitTokens = 512, kMostSplits = 16;
 constexpr int kPlanThreads = 256, kCombineThreads = 128, kCountThreads = 128;
 
 // What a query saw in one part, relative to the part's largest score; see AttentionTile.
@@ -25,6 +23,7 @@ struct Part {
   float max, sum, top_score, span_sum;
   int32_t top_token;
 };
+static_assert(sizeof(Part) == kPartBytes);
 
 // Scratch memory of a step, and how the context is cut.
 struct Plan {
@@ -331,8 +330,7 @@ __global__ void __launch_bounds__(kCombineThreads)
 // Cuts the context and lays the arrays out in `memory`; returns their bytes. Null: only counts
 // them.
 size_t MakePlan(const GridStep& step, uint8_t* memory, Plan& plan) {
-  const int even = static_cast<int>(Blocks(step.words, kMostSplits)) * kWordTokens;
-  plan.split_tokens = even > kSplitTokens ? even : kSplitTokens;
+  plan.split_tokens = SplitTokens(step.words);
   plan.splits = static_cast<int>(Blocks(step.tokens, plan.split_tokens));
   plan.parts = plan.splits + 1;
   size_t bytes = 0;

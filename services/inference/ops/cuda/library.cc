@@ -3,10 +3,11 @@
 #include "services/inference/ops/cuda/load.h"
 #include "services/version.h"
 
-kvscope::inference::Ops* kvscope_make_cuda_ops(const char* version, std::string* why_not) {
+kvscope::inference::Ops* kvscope_make_cuda_ops(const char* version, int ordinal,
+                                               std::string* why_not) {
   if (std::string_view(version) != kvscope::kVersion) {
     *why_not = std::string("the library is of KVScope ") + kvscope::kVersion;
     return nullptr;
   }
-  return kvscope::inference::MakeCudaOps(*why_not).release();
+  return kvscope::inference::MakeCudaOps(ordinal, *why_not).release();
 }

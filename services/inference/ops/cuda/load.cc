@@ -38,7 +38,7 @@ absl::StatusOr<MakeFunction> FindInLibrary() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Ops>> LoadCudaOps() {
+absl::StatusOr<std::unique_ptr<Ops>> LoadCudaOps(int ordinal) {
   MakeFunction make = kvscope_make_cuda_ops;
   if (make == nullptr) {
     const absl::StatusOr<MakeFunction> found = FindInLibrary();
@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Ops>> LoadCudaOps() {
     make = *found;
   }
   std::string why_not;
-  std::unique_ptr<Ops> ops(make(kVersion, &why_not));
+  std::unique_ptr<Ops> ops(make(kVersion, ordinal, &why_not));
   if (ops == nullptr) return Unavailable(why_not);
   return ops;
 }

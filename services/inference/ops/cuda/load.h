@@ -7,15 +7,16 @@
 #include "absl/status/statusor.h"
 #include "services/inference/ops/ops.h"
 
-// The one function of the backend's library. `version`: the caller's kVersion. Null, and the
-// reason, where the machine has no device for it. Weak: a program may hold the backend itself.
+// The one function of the backend's library. `version`: the caller's kVersion; `ordinal`: of the
+// device. Null, and the reason, where the machine has no such device, or none that it runs on.
+// Weak: a program may hold the backend itself.
 extern "C" [[gnu::weak, gnu::visibility("default")]] kvscope::inference::Ops* kvscope_make_cuda_ops(
-    const char* version, std::string* why_not);
+    const char* version, int ordinal, std::string* why_not);
 
 namespace kvscope::inference {
 
 // From the program itself, else from libkvscope_cuda.so: in the program's folder, or where the
 // loader finds it. Errors: Unavailable with the reason (no driver, no library, no device).
-absl::StatusOr<std::unique_ptr<Ops>> LoadCudaOps();
+absl::StatusOr<std::unique_ptr<Ops>> LoadCudaOps(int ordinal);
 
 }  // namespace kvscope::inference

@@ -33,14 +33,16 @@ void PinnedMemory::Resize(size_t size_bytes) {
 }
 
 void Uploads::Reserve(size_t size_bytes) {
-  if (next_ + size_bytes <= host_.size_bytes()) return;
+  if (next_ + size_bytes <= size_bytes_) return;
   device_->Wait();  // for copies from the ring
   next_ = 0;
   recent_.clear();
-  if (size_bytes <= host_.size_bytes()) return;
+  if (size_bytes <= size_bytes_) return;
+  size_bytes_ = 0;  // until there is memory for both
   const size_t larger = std::max(kRingBytes, 2 * size_bytes);
   ring_.Reserve(larger);
   host_.Resize(larger);
+  size_bytes_ = larger;
 }
 
 const std::byte* Uploads::Place(const void* array, size_t size_bytes) {

@@ -76,7 +76,8 @@ class Uploads {
 
   std::shared_ptr<Device> device_;
   PinnedMemory host_;
-  DeviceMemory ring_;  // as long as `host_`
+  DeviceMemory ring_;
+  size_t size_bytes_ = 0;  // of both
   size_t next_ = 0;
   std::deque<Placed> recent_;
 };

@@ -22,12 +22,12 @@ class CudaLibrary : public testing::Test {
   }
 
   void* library_ = nullptr;
-  Ops* (*make_)(const char*, std::string*) = nullptr;
+  Ops* (*make_)(const char*, int, std::string*) = nullptr;
 };
 
 TEST_F(CudaLibrary, MakesOpsOrSaysWhyNot) {
   std::string why_not;
-  const std::unique_ptr<Ops> ops(make_(kVersion, &why_not));
+  const std::unique_ptr<Ops> ops(make_(kVersion, 0, &why_not));
   if (ops == nullptr) {
     EXPECT_NE(why_not, "");
   } else {
@@ -37,7 +37,7 @@ TEST_F(CudaLibrary, MakesOpsOrSaysWhyNot) {
 
 TEST_F(CudaLibrary, RefusesAnotherVersion) {
   std::string why_not;
-  EXPECT_EQ(make_("0.0.0", &why_not), nullptr);
+  EXPECT_EQ(make_("0.0.0", 0, &why_not), nullptr);
   EXPECT_EQ(why_not, std::string("the library is of KVScope ") + kVersion);
 }
 
