@@ -16,8 +16,7 @@
 #include "services/client/cli/terminal.h"
 #include "services/inference/engine/engine.h"
 #include "services/inference/engine/memory_plan.h"
-#include "services/inference/flow/kv_cache.h"
-#include "services/inference/ops/backends.h"
+#include "services/inference/inspect/devices.h"
 #include "services/orchestrator/datasets/source.h"
 #include "services/orchestrator/sweep/sweep.h"
 #include "services/status_macros.h"
@@ -43,21 +42,6 @@ struct Plan {
   double seconds = -1;                // estimated; < 0: not asked for
   inference::MemoryPlan memory = {};  // of the passage that takes most
 };
-
-// The device that a plan is made for.
-struct Device {
-  std::string name;                    // as it was asked for
-  std::optional<double> memory_bytes;  // that a model may take; none: the host's, or unknown
-  std::string off;                     // why this machine has none; empty: it has
-};
-
-Device FindDevice(const std::string& name) {
-  const auto ops = inference::MakeOps(name);
-  if (!ops.ok()) return {name, std::nullopt, std::string(ops.status().message())};
-  const auto memory = (*ops)->memory();
-  if (!memory.has_value()) return {name, std::nullopt, ""};
-  return {name, static_cast<double>(memory->free), ""};
-}
 
 // The memory of the passage that takes most.
 void Grow(inference::MemoryPlan& most, inference::MemoryPlan plan) {
@@ -105,12 +89,12 @@ absl::StatusOr<double> Estimate(const orchestrator::Sweep& sweep, const std::str
 // In the largest slices that the device has memory for, else in the smallest.
 inference::MemoryPlan FittingPlan(const inference::Engine::State& engine,
                                   const inference::Grid& grid, const inference::PassageSize& size,
-                                  const Device& device) {
+                                  const inference::DeviceState& device) {
   inference::DecodeSlices slices;
   while (true) {
     inference::MemoryPlan plan = inference::PlanMemory(engine, grid, size, slices);
-    const bool fits = !device.memory_bytes.has_value() ||
-                      inference::CheckFits(plan, static_cast<int64_t>(*device.memory_bytes)).ok();
+    const bool fits =
+        !device.free_bytes.has_value() || inference::CheckFits(plan, *device.free_bytes).ok();
     if (fits || !slices.Halve()) return plan;
   }
 }
@@ -124,7 +108,7 @@ absl::Status InModel(const orchestrator::Sweep& sweep, size_t ordinal, const abs
 
 // Of one model; `directory` and the scoring tokenizer's are where `names` found them.
 absl::StatusOr<Plan> PlanModel(const Options& options, const orchestrator::Sweep& sweep,
-                               const Device& device, const std::string& directory,
+                               const inference::DeviceState& device, const std::string& directory,
                                const std::string& scoring_tokenizer) {
   inference::EngineOptions engine_options;
   engine_options.scoring_tokenizer = scoring_tokenizer;  // a broken one is told now
@@ -141,8 +125,7 @@ absl::StatusOr<Plan> PlanModel(const Options& options, const orchestrator::Sweep
   const int64_t points = static_cast<int64_t>(sweep.presses.size() * sweep.ratios.size());
   plan.cells = points * static_cast<int64_t>(sweep.datasets.size() * sweep.regimes.size());
   const inference::EngineInfo& info = engine->info();
-  plan.kv_bytes_per_token = static_cast<double>(
-      inference::KvBytesPerToken(info.layers, info.kv_heads, info.head_dim));
+  plan.kv_bytes_per_token = 2.0 * info.layers * info.kv_heads * info.head_dim * sizeof(float);
 
   const std::string beside = std::filesystem::path(options.sweep_file).parent_path().string();
   KVSCOPE_ASSIGN_OR_RETURN(auto source, orchestrator::PassageSource::Open(sweep, beside));
@@ -167,11 +150,10 @@ absl::StatusOr<Plan> PlanModel(const Options& options, const orchestrator::Sweep
     if (!sample.has_value()) sample = std::move(passage);
   }
   plan.kv_bytes_max = plan.kv_bytes_per_token * plan.context_tokens_max;
-  if (device.memory_bytes.has_value()) {
-    KVSCOPE_RETURN_IF_ERROR(
-        inference::CheckFits(plan.memory, static_cast<int64_t>(*device.memory_bytes)));
+  if (device.free_bytes.has_value()) {
+    KVSCOPE_RETURN_IF_ERROR(inference::CheckFits(plan.memory, *device.free_bytes));
   }
-  if (!options.no_estimate && device.off.empty() && sample.has_value()) {
+  if (!options.no_estimate && device.usable && sample.has_value()) {
     KVSCOPE_ASSIGN_OR_RETURN(plan.seconds, Estimate(sweep, directory, *sample, plan));
   }
   return plan;
@@ -179,7 +161,7 @@ absl::StatusOr<Plan> PlanModel(const Options& options, const orchestrator::Sweep
 
 absl::StatusOr<std::vector<Plan>> MakePlans(const Options& options,
                                             const orchestrator::Sweep& sweep,
-                                            const Device& device) {
+                                            const inference::DeviceState& device) {
   KVSCOPE_ASSIGN_OR_RETURN(const ModelNames names, LocalNames(sweep, options.sweep_file));
   std::vector<Plan> plans;
   for (size_t i = 0; i < names.models.size(); ++i) {
@@ -269,7 +251,7 @@ void PrintTotal(const orchestrator::Sweep& sweep, const Plan& plan) {
 }
 
 // What the device must hold at once, and what it has.
-void PrintMemory(const inference::MemoryPlan& memory, const Device& device) {
+void PrintMemory(const inference::MemoryPlan& memory, const inference::DeviceState& device) {
   Table table({absl::StrCat("memory of the device ", device.name),
                Bytes(static_cast<double>(memory.bytes()))},
               1);
@@ -278,17 +260,18 @@ void PrintMemory(const inference::MemoryPlan& memory, const Device& device) {
       table.AddRow({absl::StrCat("  ", part.name), Bytes(static_cast<double>(part.bytes))});
     }
   }
-  if (device.memory_bytes.has_value()) table.AddRow({"there are", Bytes(*device.memory_bytes)});
+  if (device.free_bytes.has_value())
+    table.AddRow({"there are", Bytes(static_cast<double>(*device.free_bytes))});
   std::cout << '\n';
   table.Print(std::cout);
-  if (!device.off.empty()) std::cout << "not compared with a device: " << device.off << '\n';
+  if (!device.usable) std::cout << "not compared with a device: " << device.says << '\n';
 }
 
 absl::Status RunPlan(const Options& options) {
   KVSCOPE_ASSIGN_OR_RETURN(orchestrator::Sweep sweep,
                            LoadSweep(options.sweep_file, options.models));
   if (!options.device.empty()) sweep.device = options.device;
-  const Device device = FindDevice(sweep.device);
+  const inference::DeviceState device = inference::InspectDevice(sweep.device);
   KVSCOPE_ASSIGN_OR_RETURN(const std::vector<Plan> plans, MakePlans(options, sweep, device));
   const Plan total = Total(plans);
   if (!options.json) {
@@ -297,7 +280,7 @@ absl::Status RunPlan(const Options& options) {
       std::cout << '\n';
       PrintModels(plans);
     }
-    if (inference::DeviceKind(device.name) == "cuda" || !options.device.empty()) {
+    if (device.free_bytes.has_value() || !options.device.empty() || !device.usable) {
       PrintMemory(total.memory, device);
     }
     return absl::OkStatus();

@@ -7,17 +7,23 @@
 
 namespace kvscope::inference {
 
-std::vector<DeviceState> InspectDevices() {
+DeviceState InspectDevice(const std::string& device) {
   static const auto& computes = *new std::map<std::string_view, std::string>{
       {"cuda", "cuBLAS products, own attention"},
       {"cpu", "oneDNN products, own attention"},
       {"reference", "plain loops, for checking"},
   };
+  const absl::StatusOr<std::unique_ptr<Ops>> ops = MakeOps(device);
+  if (!ops.ok()) return {device, false, std::string(ops.status().message())};
+  const std::optional<DeviceMemoryState> memory = (*ops)->memory();
+  return {device, true, computes.at((*ops)->name()),
+          memory.has_value() ? std::optional(memory->free) : std::nullopt};
+}
+
+std::vector<DeviceState> InspectDevices() {
   std::vector<DeviceState> states;
   for (const std::string_view device : Devices()) {
-    const absl::Status status = MakeOps(device).status();
-    states.push_back({std::string(device), status.ok(),
-                      status.ok() ? computes.at(device) : std::string(status.message())});
+    states.push_back(InspectDevice(std::string(device)));
   }
   return states;
 }

@@ -14,12 +14,14 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "services/inference/engine/decode.h"
+#include "services/inference/engine/machine_peak.h"
 #include "services/inference/engine/prefill.h"
 #include "services/inference/models/load.h"
 #include "services/inference/models/rope.h"
@@ -42,6 +44,14 @@ ModelConfig Shape(std::string_view name) {
   } else if (name == "pocket") {
     config.vocab_size = 1024, config.hidden_size = 128, config.intermediate_size = 384;
     config.layers = 6, config.q_heads = 4, config.kv_heads = 2, config.head_dim = 32;
+  } else if (name == "llama-3b") {
+    config.vocab_size = 128256, config.hidden_size = 3072, config.intermediate_size = 8192;
+    config.layers = 28, config.q_heads = 24, config.kv_heads = 8, config.head_dim = 128;
+    config.rope.theta = 5e5;
+  } else if (name == "llama-8b") {
+    config.vocab_size = 128256, config.hidden_size = 4096, config.intermediate_size = 14336;
+    config.layers = 32, config.q_heads = 32, config.kv_heads = 8, config.head_dim = 128;
+    config.rope.theta = 5e5;
   } else {
     config.vocab_size = 128256, config.hidden_size = 2048, config.intermediate_size = 8192;
     config.layers = 16, config.q_heads = 32, config.kv_heads = 8, config.head_dim = 64;
@@ -74,17 +84,26 @@ class Noise {
   int64_t at_ = 0;
 };
 
-Tensor Ones(int64_t width) {
-  Tensor ones = AllocateHost(DType::kFloat32, {width});
-  std::fill_n(ones.f32(), width, 1.0f);
-  return ones;
+Tensor Filled(Ops& ops, std::vector<int64_t> shape, float value) {
+  const Tensor host = AllocateHost(DType::kFloat32, std::move(shape));
+  std::fill_n(host.f32(), host.size(), value);
+  return ops.Upload(host);
 }
 
-LoadedModel RandomModel(const ModelConfig& config, DType compute) {
+// Waits for what has been put into the device's stream.
+void Finish(Ops& ops, const Tensor& tensor) {
+  static std::vector<float> row;
+  if (ops.uses_host_memory()) return;
+  const Tensor first = tensor.Slice(0, 1);
+  row.resize(static_cast<size_t>(first.size()));
+  ops.ToHost(first, row.data());
+}
+
+LoadedModel RandomModel(const ModelConfig& config, DType compute, std::unique_ptr<Ops> made_ops) {
   LoadedModel model;
   model.config = config;
   model.compute = compute;
-  model.ops = *MakeOps("cpu");
+  model.ops = std::move(made_ops);
   Noise noise;
   Ops& ops = *model.ops;
   const auto linear = [&](int64_t out, int64_t in) {
@@ -93,13 +112,14 @@ LoadedModel RandomModel(const ModelConfig& config, DType compute) {
   ModelWeights weights;
   const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
   const int64_t q_width = int64_t{config.q_heads} * config.head_dim;
-  weights.embedding = noise.Matrix(config.vocab_size, hidden);
-  weights.lm_head = ops.Pack(weights.embedding, Tensor(), compute);
-  weights.final_norm = Ones(hidden);
+  const Tensor embedding = noise.Matrix(config.vocab_size, hidden);
+  weights.embedding = ops.Upload(embedding);
+  weights.lm_head = ops.Pack(embedding, Tensor(), compute);
+  weights.final_norm = Filled(ops, {hidden}, 1);
   for (int layer = 0; layer < config.layers; ++layer) {
     LayerWeights& w = weights.layers.emplace_back();
-    w.input_norm = Ones(hidden);
-    w.post_attention_norm = Ones(hidden);
+    w.input_norm = Filled(ops, {hidden}, 1);
+    w.post_attention_norm = Filled(ops, {hidden}, 1);
     w.qkv = linear(q_width + int64_t{2} * config.kv_heads * config.head_dim, hidden);
     w.o = linear(hidden, q_width);
     w.gate_up = linear(2 * inner, hidden);
@@ -169,7 +189,7 @@ KeepSet RandomSet(const ModelConfig& config, int tokens, double ratio, uint32_t 
 }
 
 struct Options {
-  std::string shape = "qwen-0.5b", dtype = "bfloat16";
+  std::string shape = "qwen-0.5b", dtype = "bfloat16", device = "cpu";
   int tokens = 1000, question = 30, answer = 8, questions = 10, runs = 3;
   std::vector<std::string> parts;
   std::string machine = "measure";
@@ -179,6 +199,19 @@ struct Options {
 struct Machine {
   double peak = 0, copy = 0, read = 0;  // 0: not measured
 };
+
+// Of the host, or of the device that is measured: there both speeds of memory are that of x += y.
+Machine MeasureMachine(Ops& ops, DType compute) {
+  const bool narrow = compute == DType::kBFloat16;
+  if (ops.uses_host_memory()) {
+    return {
+        .peak = bench::ProductPeak(narrow), .copy = bench::CopySpeed(), .read = bench::ReadSpeed()};
+  }
+  const MachinePeak peak = MeasurePeak(ops);
+  return {.peak = narrow ? peak.bfloat16_operations_per_second : peak.float32_operations_per_second,
+          .copy = peak.memory_bytes_per_second,
+          .read = peak.memory_bytes_per_second};
+}
 
 // Goes on in a line with what share of `whole` this is; 0: not measured.
 void PrintShare(double part, double whole, const char* name) {
@@ -268,10 +301,10 @@ void MeasureAttention(const LoadedModel& model, const Options& options) {
   constexpr int kSets = 19, kRows = 190, kCapacity = 64;
   Noise noise;
   const auto fill = [&](std::vector<int64_t> shape) {
-    const Tensor tensor = ops.Allocate(DType::kFloat32, std::move(shape));
+    const Tensor tensor = AllocateHost(DType::kFloat32, std::move(shape));
     const Tensor numbers = noise.Matrix(tensor.size(), 1);
     CopyToFloat(numbers, numbers.size(), tensor.f32());
-    return tensor;
+    return ops.Upload(tensor);
   };
   ModelConfig layer = config;  // whose keep sets are drawn
   layer.layers = 1;
@@ -289,12 +322,13 @@ void MeasureAttention(const LoadedModel& model, const Options& options) {
   }
   for (const double kept : {1.0, 0.75, 0.5, 0.25, 0.125, 0.0625}) {
     const int64_t words = (options.tokens + 63) / 64;
-    const Tensor keep = ops.Allocate(DType::kUInt64, {kSets, config.kv_heads, words});
+    const Tensor drawn_sets = AllocateHost(DType::kUInt64, {kSets, config.kv_heads, words});
     for (uint32_t s = 0; s < kSets; ++s) {
       const KeepSet drawn = RandomSet(layer, options.tokens, 1 - kept, s);
       const std::span<const uint64_t> rows = drawn.layer(0);
-      std::copy(rows.begin(), rows.end(), keep.u64() + s * rows.size());
+      std::copy(rows.begin(), rows.end(), drawn_sets.u64() + s * rows.size());
     }
+    const Tensor keep = ops.Upload(drawn_sets);
     const double seconds = BestSeconds(options.runs * 3, [&] {
       ops.Grid({.q = q,
                 .k = k,
@@ -309,6 +343,7 @@ void MeasureAttention(const LoadedModel& model, const Options& options) {
                 .row_capture = {},
                 .spans = {}},
                out, {});
+      Finish(ops, out);
     });
     std::printf("attention of %d rows over %.4g of %d tokens: %.2f ms, %.2f us a kept token\n",
                 kRows, kept, options.tokens, 1e3 * seconds,
@@ -338,8 +373,9 @@ void MeasureDrafts(const LoadedModel& model, const Options& options) {
     StreamBatch batch;
     batch.sets = sets;
     batch.max_new_tokens = options.answer;
-    batch.slices.max_suffix_bytes = count * (options.answer + 1) *
-                             KvBytesPerToken(config.layers, config.kv_heads, config.head_dim);
+    batch.slices.max_suffix_bytes =
+        count * (options.answer + 1) *
+        KvBytesPerToken(config.layers, config.kv_heads, config.head_dim);
     const auto time = [&](int first_streams, size_t draft_rows) {
       batch.streams = std::span(streams).first(static_cast<size_t>(first_streams));
       batch.draft_rows = draft_rows;
@@ -368,10 +404,12 @@ void MeasureProducts(const LoadedModel& model, const Options& options) {
     const auto linear = ops.Pack(noise.Matrix(out, in), Tensor(), model.compute);
     std::printf("product [rows, %ld] x [%ld, %ld], GFLOP/s:", in, in, out);
     for (const int64_t rows : {1, 8, 16, 64, 190, 512, 1024}) {
-      const Tensor x = ops.Allocate(DType::kFloat32, {rows, in});
+      const Tensor x = Filled(ops, {rows, in}, 0.5f);
       const Tensor y = ops.Allocate(DType::kFloat32, {rows, out});
-      std::fill_n(x.f32(), rows * in, 0.5f);
-      const double seconds = BestSeconds(options.runs * 3, [&] { ops.Linear(*linear, x, y); });
+      const double seconds = BestSeconds(options.runs * 3, [&] {
+        ops.Linear(*linear, x, y);
+        Finish(ops, y);
+      });
       std::printf("  %ld: %.0f", rows, 2e-9 * static_cast<double>(rows * in * out) / seconds);
     }
     std::printf("\n");
@@ -396,8 +434,12 @@ void MeasureDecode(const LoadedModel& model, const Options& options, const Machi
           options.tokens;
   std::printf("decode of one stream over %d: %.2f tokens/s, %.1f GB/s", options.tokens,
               answer / seconds, bytes * answer / seconds / 1e9);
-  PrintShare(bytes * answer / seconds, machine.copy / 2, "bytes that a copy moves");
-  PrintShare(bytes * answer / seconds, machine.read, "read speed");
+  PrintShare(bytes * answer / seconds,
+             model.ops->uses_host_memory() ? machine.copy / 2 : machine.copy,
+             model.ops->uses_host_memory() ? "bytes that a copy moves" : "bandwidth of x += y");
+  if (model.ops->uses_host_memory()) {
+    PrintShare(bytes * answer / seconds, machine.read, "read speed");
+  }
   std::printf("\n");
 }
 
@@ -406,7 +448,8 @@ int Main(int argc, char** argv) {
   CLI::App app("What share of the machine the engine reaches on random weights of real shapes");
   app.option_defaults()->always_capture_default();
   app.add_option("--shape", options.shape, "of the model")
-      ->check(CLI::IsMember({"qwen-0.5b", "llama-1b", "pocket"}));
+      ->check(CLI::IsMember({"qwen-0.5b", "llama-1b", "llama-3b", "llama-8b", "pocket"}));
+  app.add_option("--device", options.device, "cpu, cuda or cuda:N");
   app.add_option("--dtype", options.dtype, "of weights and products")
       ->check(CLI::IsMember({"bfloat16", "float32"}));
   app.add_option("--tokens", options.tokens, "of the context")->check(CLI::Range(1, 131000));
@@ -420,7 +463,9 @@ int Main(int argc, char** argv) {
       ->take_all();
   app.add_option("--machine", options.machine, "skip: no shares of the machine are printed")
       ->check(CLI::IsMember({"measure", "skip"}));
-  app.footer("Example:\n  model_speed --shape llama-1b --part prefill --part decode");
+  app.footer(
+      "Example:\n  model_speed --shape llama-1b --part prefill --part decode\n"
+      "  model_speed --device cuda --shape llama-8b --tokens 2000");
   CLI11_PARSE(app, argc, argv);
 
   const auto wanted = [&](const char* part) {
@@ -428,15 +473,18 @@ int Main(int argc, char** argv) {
            std::find(options.parts.begin(), options.parts.end(), part) != options.parts.end();
   };
   const DType compute = options.dtype == "bfloat16" ? DType::kBFloat16 : DType::kFloat32;
+  absl::StatusOr<std::unique_ptr<Ops>> ops = MakeOps(options.device);
+  if (!ops.ok()) {
+    std::fprintf(stderr, "model_speed: %s\n", std::string(ops.status().message()).c_str());
+    return 1;
+  }
   Machine machine;
   if (options.machine == "measure") {
-    machine = {.peak = bench::ProductPeak(compute == DType::kBFloat16),
-               .copy = bench::CopySpeed(),
-               .read = bench::ReadSpeed()};
+    machine = MeasureMachine(**ops, compute);
     std::printf("machine: best product %.0f GFLOP/s in %s, copy %.1f GB/s, read %.1f GB/s\n",
                 machine.peak / 1e9, options.dtype.c_str(), machine.copy / 1e9, machine.read / 1e9);
   }
-  const LoadedModel model = RandomModel(Shape(options.shape), compute);
+  const LoadedModel model = RandomModel(Shape(options.shape), compute, *std::move(ops));
   if (wanted("products")) MeasureProducts(model, options);
   if (wanted("prefill")) MeasurePrefill(model, options, machine);
   if (wanted("grid")) MeasureGrid(model, options, machine);
