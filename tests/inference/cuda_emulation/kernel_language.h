@@ -84,7 +84,9 @@ inline void __syncwarp(unsigned mask = ~0u, kvscope::cuda_emulation::Place place
   using kvscope::cuda_emulation::WarpOperation;
   kvscope::cuda_emulation::ExchangeInWarp(WarpOperation::kSync, mask, 0, place);
 }
-inline unsigned __ballot_sync(
+// What lanes exchange lies in the emulation's own memory, where an earlier block's shared memory
+// may have been: no access that the race check is to see.
+[[gnu::no_sanitize("thread")]] inline unsigned __ballot_sync(
     unsigned mask, bool predicate,
     kvscope::cuda_emulation::Place place = kvscope::cuda_emulation::Place::current()) {
   using kvscope::cuda_emulation::WarpOperation;
@@ -95,7 +97,7 @@ inline unsigned __ballot_sync(
   return ballot;
 }
 template <class T>
-T __shfl_xor_sync(
+[[gnu::no_sanitize("thread")]] T __shfl_xor_sync(
     unsigned mask, T value, int lanes, int width = 32,
     kvscope::cuda_emulation::Place place = kvscope::cuda_emulation::Place::current()) {
   static_assert(sizeof(T) <= sizeof(uint64_t));
