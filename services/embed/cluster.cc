@@ -44,7 +44,10 @@ int ThreadsOf(const ClusterOptions& options) {
 // Members are in the order of their making: each uses those above it.
 struct Cluster::State {
   State(const ClusterOptions& options, std::vector<std::string> offered)
-      : threads(ThreadsOf(options)), devices(std::move(offered)), models_dir(options.models_dir) {}
+      : threads(ThreadsOf(options)),
+        devices(std::move(offered)),
+        models_dir(options.models_dir),
+        tell_worker_gone(options.tell_worker_gone) {}
 
   // Each worker opens its models itself: one that is shared would make them take turns on it.
   struct Member {
@@ -63,8 +66,12 @@ struct Cluster::State {
         inference::WorkerOptions{
             .worker_id = inference::NewWorkerId(), .devices = devices, .threads = threads},
         [this](const absl::Status& why) {
-          const std::lock_guard<std::mutex> lock(mutex);
-          worker_gone = why;
+          bool first = false;
+          {
+            const std::lock_guard<std::mutex> lock(mutex);
+            first = std::exchange(worker_gone, why).ok();
+          }
+          if (first && tell_worker_gone) tell_worker_gone();
         });
     const std::lock_guard<std::mutex> lock(mutex);
     members.push_back(std::move(member));
@@ -73,6 +80,7 @@ struct Cluster::State {
   const int threads;
   const std::vector<std::string> devices;
   const std::string models_dir;
+  const std::function<void()> tell_worker_gone;
   std::unique_ptr<metrics::MetricsService> metrics;
   std::unique_ptr<rpc::Server> metrics_server;
   std::unique_ptr<orchestrator::OrchestratorServer> orchestrator;
@@ -91,7 +99,8 @@ struct Cluster::State {
 
 absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& options) {
   KVSCOPE_RETURN_IF_ERROR(CheckOptions(options));
-  KVSCOPE_ASSIGN_OR_RETURN(std::vector<std::string> devices, inference::OfferedDevices("auto"));
+  KVSCOPE_ASSIGN_OR_RETURN(std::vector<std::string> devices,
+                           inference::OfferedDevices(options.device));
   auto state = std::make_unique<State>(options, std::move(devices));
 
   std::optional<metrics::FeatureStore> features;

@@ -4,6 +4,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,10 +21,14 @@ struct ClusterOptions {
   std::string listen;      // HOST:PORT of the orchestrator's services; empty: in-process only
   rpc::ServerSecurity security;  // of `listen`; nobody is asked for anything in-process
   bool reflection = false;       // with `listen`
+  std::string device = "auto";   // that workers offer, as OfferedDevices
   int workers = 1;               // each holds the weights of its own model
   int threads_per_worker = 0;    // OpenMP threads; 0: the cores shared out evenly, at least 1 each
   absl::Duration lease = absl::Seconds(30);     // a unit whose worker is silent so long is given on
   absl::Duration heartbeat = absl::Seconds(5);  // must be under half of `lease`
+  // Called once, from a thread of the cluster's, when the first worker goes (see worker_gone). May
+  // be empty.
+  std::function<void()> tell_worker_gone = nullptr;
 };
 
 class Cluster {

@@ -67,20 +67,21 @@ int main(int argc, char** argv) {
   }
   inference::EngineCache cache(models_dir);
   inference::UnitRunner runner(cache, *to_metrics, devices->front());
-  inference::EvaluateService service(runner, threads);
+  std::atomic<int> failure = 0;  // the exit code of a process that is of no use any more
+  const auto end = [&failure](const absl::Status& why) {
+    const int code = absl::IsAborted(why) ? kDeviceFailed : 1;
+    // Ends the wait below. A second signal would end the process at once.
+    if (failure.exchange(code) == 0) kill(getpid(), SIGTERM);
+  };
+  inference::EvaluateService service(runner, threads, end);
   grpc::Service* const services[] = {&service};
   auto server = rpc::Server::Start(flags.Serving(), services);
   if (!server.ok()) return rpc::Fail(server.status());
 
-  std::atomic<int> gone = 0;  // the exit code of a worker that is
   inference::Worker worker(
       *to_orchestrator, runner,
-      {.worker_id = inference::NewWorkerId(), .devices = *devices, .threads = threads},
-      [&gone](const absl::Status& why) {
-        gone = absl::IsAborted(why) ? kDeviceFailed : 1;
-        kill(getpid(), SIGTERM);  // ends the wait below
-      });
+      {.worker_id = inference::NewWorkerId(), .devices = *devices, .threads = threads}, end);
   const int code = rpc::ServeUntilSignal(
       flags, server->get(), [&worker](absl::Duration timeout) { worker.Drain(timeout); });
-  return gone != 0 ? gone.load() : code;
+  return failure != 0 ? failure.load() : code;
 }

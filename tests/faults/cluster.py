@@ -169,13 +169,13 @@ class Cluster:
             **options,
         )
 
-    def worker(self, name, *flags, host=None, **options):
+    def worker(self, name, *flags, host=None, program="kvscope-inference", device="cpu", **options):
         return self.start(
             name,
-            "kvscope-inference",
+            program,
             *("--orchestrator", self.seen_from("orchestrator", host)),
             *("--metrics", self.seen_from("metrics", host)),
-            *("--models-dir", SOURCE / "models", "--threads", 1, "--device", "cpu", *flags),
+            *("--models-dir", SOURCE / "models", "--threads", 1, "--device", device, *flags),
             **options,
         )
 
@@ -236,9 +236,10 @@ class Cluster:
         lost, twice = sum((wanted - got).values()), sum((got - wanted).values())
         self.test.assertEqual((lost, twice), (0, 0))
         self.test.assertEqual(found, undisturbed)
-        self.test.assertEqual(self.recorded(), UNITS)
+        units = sum(dataset["passages"] for dataset in self.sweep["datasets"])
+        self.test.assertEqual(self.recorded(), units)
         recorded = self.services["orchestrator"].logged("unit ended", error="")
-        self.test.assertEqual(len(recorded), UNITS, "a unit was recorded twice")
+        self.test.assertEqual(len(recorded), units, "a unit was recorded twice")
         return f"{len(found)} answers as undisturbed, {lost} lost, {twice} twice"
 
     def stop(self):

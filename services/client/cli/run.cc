@@ -141,7 +141,9 @@ absl::Status Run(Options options) {
   NoteEmptyCapture(sweep);
   if (options.workers == 0) options.workers = AutoWorkers(names.models);
 
-  KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, options.workers));
+  const bool one_device = orchestrator::NamesCudaDevice(sweep.device);
+  KVSCOPE_ASSIGN_OR_RETURN(auto session, Session::Open(options.session, options.workers,
+                                                       one_device ? sweep.device : "auto"));
   KVSCOPE_ASSIGN_OR_RETURN(v1::Sweep submitted, Submit(session->stub(), sweep, options.sweep_file,
                                                        names, options.priority));
   KVSCOPE_RETURN_IF_ERROR(WriteSweepFile(directory, options, submitted));

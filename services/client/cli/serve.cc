@@ -1,4 +1,6 @@
 // kvscope serve: the three services in one process, listening.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <filesystem>
@@ -21,6 +23,7 @@ absl::Status Serve(embed::ClusterOptions options) {
   const auto parent = std::filesystem::path(options.store).parent_path();
   options.features = (parent / kFeaturesName).string();
   if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  options.tell_worker_gone = [] { kill(getpid(), SIGTERM); };  // ends the wait below
   auto started = embed::Cluster::Start(options);
   // A taken port is a failure of ours; "unreachable" is for who dials.
   if (absl::IsUnavailable(started.status())) {
@@ -31,7 +34,7 @@ absl::Status Serve(embed::ClusterOptions options) {
   rpc::WaitForSignal();
   std::cerr << "draining" << std::endl;
   cluster->Stop(absl::Seconds(30));
-  return absl::OkStatus();
+  return cluster->worker_gone();
 }
 
 // The words of the services (rpc/flags.h), as far as one process needs them.

@@ -53,7 +53,8 @@ void AddSessionOptions(CLI::App& command, SessionOptions& options) {
       ->excludes(connect);
 }
 
-absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options, int workers) {
+absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& options, int workers,
+                                                       const std::string& device) {
   auto session = std::unique_ptr<Session>(new Session());
   if (!options.connect.empty()) {
     KVSCOPE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
@@ -79,7 +80,13 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& opt
   cluster.store = store.string();
   cluster.features = (store.parent_path() / kFeaturesName).string();
   cluster.workers = workers;
-  KVSCOPE_ASSIGN_OR_RETURN(session->cluster_, embed::Cluster::Start(cluster));
+  cluster.device = device;
+  auto started = embed::Cluster::Start(cluster);
+  // A device that is not there is a failure of ours; "unreachable" is for who dials.
+  if (absl::IsUnavailable(started.status())) {
+    return absl::FailedPreconditionError(started.status().message());
+  }
+  KVSCOPE_ASSIGN_OR_RETURN(session->cluster_, std::move(started));
   session->stub_ = v1::OrchestratorService::NewStub(session->cluster_->channel());
   return session;
 }

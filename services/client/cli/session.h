@@ -33,9 +33,10 @@ void AddSessionOptions(CLI::App& command, SessionOptions& options);
 class Session {
  public:
   // workers = 0: nothing is computed. An absent local store is an error unless workers > 0, which
-  // makes it. Errors: Unavailable (cluster not reached), NotFound (no such store), what the store
-  // says.
-  static absl::StatusOr<std::unique_ptr<Session>> Open(const SessionOptions& options, int workers);
+  // makes it. They offer `device`, as OfferedDevices. Errors: Unavailable (cluster not reached),
+  // FailedPrecondition (no such device), NotFound (no such store), what the store says.
+  static absl::StatusOr<std::unique_ptr<Session>> Open(const SessionOptions& options, int workers,
+                                                       const std::string& device = "auto");
   ~Session();
 
   v1::OrchestratorService::Stub& stub() { return *stub_; }

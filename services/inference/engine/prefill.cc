@@ -161,13 +161,18 @@ class Run {
     return copy.f32();
   }
 
-  // The same for a sink, whose copy is made beside the next layer: `arrived` waits for it.
-  const float* OnHostSoon(const Tensor& tensor, Tensor& copy,
+  // The same for a sink, whose copy is made beside the next layer: `arrived` waits for it. There is
+  // room for it already.
+  const float* OnHostSoon(const Tensor& tensor, const Tensor& copy,
                           std::vector<std::function<void()>>& arrived) {
     if (ops_.uses_host_memory()) return tensor.f32();
-    if (copy.empty()) copy = ops_.AllocateForCopies(tensor.dtype(), tensor.shape());
     arrived.push_back(ops_.StartToHost(tensor, copy.data()));
     return copy.f32();
+  }
+
+  void MakeRoom(const Tensor& tensor, Tensor& copy) {
+    if (ops_.uses_host_memory() || !copy.empty()) return;
+    copy = ops_.AllocateForCopies(tensor.dtype(), tensor.shape());
   }
 
   // While the sink reads one layer's, the next layer's are written.
@@ -187,6 +192,10 @@ class Run {
     view.rope = &model_.decoder->rope();
     const Needs& needs = request_.needs;
     const auto &keys = result_.cache.keys(layer), &values = result_.cache.values(layer);
+    // First: where memory turns out short, no copy into it may be under way.
+    if (needs.keys) MakeRoom(keys, host_keys_);
+    if (needs.values) MakeRoom(values, host_values_);
+    if (needs.queries) MakeRoom(LayerQueries(layer), host_queries_);
     std::vector<std::function<void()>> arrived;
     if (needs.keys) view.keys_data = OnHostSoon(keys, host_keys_, arrived);
     if (needs.values) view.values_data = OnHostSoon(values, host_values_, arrived);

@@ -218,7 +218,8 @@ EngineOptions ToEngineOptions(const std::string& device, const std::string& dtyp
 }
 
 std::string OwnDevice(const std::string& device, const std::string& own) {
-  return device == "auto" || device == DeviceKind(own) ? own : device;
+  const bool first = device == "cuda:0" && own == "cuda";
+  return device == "auto" || device == DeviceKind(own) || first ? own : device;
 }
 
 v1::ModelInfo ToModelInfo(const EngineInfo& info, const std::string& name) {

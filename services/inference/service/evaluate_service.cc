@@ -35,6 +35,7 @@ grpc::Status EvaluateService::Evaluate(grpc::ServerContext* context,
         .cancelled = [context] { return context->IsCancelled(); },
     };
     status = runner_.Run(request->unit(), hooks, cancellation);
+    if (absl::IsAborted(status) && device_failed_) device_failed_(status);
   } else {
     status =
         rpc::WithRetryDelay(absl::ResourceExhaustedError(absl::StrCat(

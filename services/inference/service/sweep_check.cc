@@ -24,19 +24,18 @@ void Count(int first, int longest, Reply& reply) {
 
 void SweepCheck::Take(const v1::CheckPart& part, const Cancellation& cancellation) {
   complete_ = part.last_part();
-  if (!reply_.error().empty()) return;
-  absl::Status status;
+  if (!status_.ok()) return;
   if (!started_) {
     started_ = true;
     reply_.set_sweep_id(part.sweep_id());
-    status = Open(part.spec());
+    status_ = Open(part.spec());
   }
   for (const v1::Passage& passage : part.passages()) {
-    if (!status.ok() || cancellation.cancelled()) break;
-    status = CheckPassage(passage);
+    if (!status_.ok() || cancellation.cancelled()) break;
+    status_ = CheckPassage(passage);
   }
-  if (status.ok()) return;
-  reply_.set_error(std::string(status.message().data(), status.message().size()));
+  if (status_.ok()) return;
+  reply_.set_error(std::string(status_.message().data(), status_.message().size()));
   if (reply_.error().empty()) reply_.set_error("the check failed without a reason");
 }
 

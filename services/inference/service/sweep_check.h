@@ -27,6 +27,8 @@ class SweepCheck {
 
   bool complete() const { return complete_; }
   const v1::CheckReply& reply() const { return reply_; }
+  // Of the first error. Aborted: the device has failed, which says nothing of the sweep.
+  const absl::Status& status() const { return status_; }
 
  private:
   absl::Status Open(const v1::SweepSpec& spec);
@@ -43,6 +45,7 @@ class SweepCheck {
   const std::string device_;
   bool started_ = false;
   bool complete_ = false;
+  absl::Status status_;
   v1::CheckReply reply_;
   std::vector<std::shared_ptr<const Engine>> engines_;  // one a model; of several, without weights
   std::vector<std::optional<DeviceMemoryState>> device_memory_;  // where each model runs

@@ -67,7 +67,9 @@ absl::Status WorkerSession::Greet() {
   hello->set_worker_id(options_.worker_id);
   hello->set_code_version(CodeVersion());
   for (const std::string& device : options_.devices) {
-    hello->add_devices(std::string(DeviceKind(device)));
+    const std::string kind(DeviceKind(device));
+    hello->add_devices(kind);
+    if (kind == "cuda") hello->add_devices(device == kind ? "cuda:0" : device);
   }
   Message reply;
   if (!Send(message) || !stream_->Read(&reply)) return absl::UnavailableError("refused");
@@ -223,19 +225,18 @@ void WorkerSession::Compute(const v1::Lease& lease) {
     if (give_back) SendReturned(lease.unit().key(), lease.token());
     (give_back ? metrics_.units.returned : metrics_.units.cancelled).Add();
   } else if (status.code() == absl::StatusCode::kAborted) {
-    GiveUp(lease, status);
+    metrics_.units.returned.Add();
+    SendReturned(lease.unit().key(), lease.token());  // another worker may well compute it
+    GiveUp(status);
   } else {
     SendFailure(lease, status);
   }
 }
 
-// The device has failed. Another worker may well compute the unit.
-void WorkerSession::GiveUp(const v1::Lease& lease, const absl::Status& status) {
-  rpc::Log(rpc::LogLevel::kError, "the device has failed",
-           {{"sweep", lease.sweep_id()}, {"unit", lease.unit().key()}, {"error", Text(status)}});
-  metrics_.units.returned.Add();
+// The device has failed: no more work.
+void WorkerSession::GiveUp(const absl::Status& status) {
+  rpc::Log(rpc::LogLevel::kError, "the device has failed", {{"error", Text(status)}});
   metrics_.device_failed.Set(1);
-  SendReturned(lease.unit().key(), lease.token());
   const std::lock_guard<std::mutex> lock(mutex_);
   draining_ = true;
   device_failure_ = status;
@@ -284,7 +285,7 @@ void WorkerSession::Check(const Message& first) {
   }
   SweepCheck check(runner_.cache(), runner_.device());
   check.Take(first.check(), *cancellation);
-  while (!check.complete()) {
+  while (!check.complete() && !absl::IsAborted(check.status())) {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return !jobs_.empty() || closed_ || give_back_; });
     if (jobs_.empty() || closed_ || give_back_) break;
@@ -298,6 +299,7 @@ void WorkerSession::Check(const Message& first) {
     const std::lock_guard<std::mutex> lock(mutex_);
     checking_.reset();
   }
+  if (absl::IsAborted(check.status())) return GiveUp(check.status());
   if (!check.complete() || cancellation->cancelled()) return;  // no reply: another worker is asked
   v1::WorkerMessage message;
   *message.mutable_check_reply() = check.reply();

@@ -61,7 +61,7 @@ class WorkerSession {
   void Compute(const v1::Lease& lease);
   void Check(const Message& first);
   bool SendResult(const v1::Lease& lease, v1::ResultChunk chunk, bool last_part);
-  void GiveUp(const v1::Lease& lease, const absl::Status& status);
+  void GiveUp(const absl::Status& status);
   void SendFailure(const v1::Lease& lease, const absl::Status& status);
   void SendReturned(const std::string& unit_key, int64_t token);
   bool Send(const v1::WorkerMessage& message);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "services/orchestrator/sweep/sweep.h"
 #include "services/status_macros.h"
 
 namespace kvscope::orchestrator {
@@ -18,7 +19,9 @@ absl::StatusOr<Planner> Planner::Begin(Store& store, const SweepRecord& sweep,
                                        std::vector<SweepPlan> plans, const std::string& check) {
   KVSCOPE_ASSIGN_OR_RETURN(std::vector<StoredDataset> datasets, store.SweepDatasets(sweep.row));
   const SweepPlan& first = plans.front();
-  KVSCOPE_RETURN_IF_ERROR(store.BeginPlan(sweep.sweep_id, check, first.device, first.code_version));
+  // Results of one CUDA device are those of another; who computes them is the sweep's to say.
+  const std::string& device = NamesCudaDevice(sweep.device) ? sweep.device : first.device;
+  KVSCOPE_RETURN_IF_ERROR(store.BeginPlan(sweep.sweep_id, check, device, first.code_version));
   return Planner(store, sweep.sweep_id, std::move(plans), std::move(datasets));
 }
 

@@ -197,8 +197,10 @@ absl::Status ValidateSpec(const v1::SweepSpec& spec) {
   KVSCOPE_RETURN_IF_ERROR(ValidateName(spec.name()));
   KVSCOPE_RETURN_IF_ERROR(ValidateTexts(spec));
   KVSCOPE_RETURN_IF_ERROR(ValidateModels(spec));
-  KVSCOPE_RETURN_IF_ERROR(
-      ValidateChoice("device", spec.device(), {"auto", "cpu", "cuda", "reference"}));
+  if (!NamesCudaDevice(spec.device())) {
+    KVSCOPE_RETURN_IF_ERROR(
+        ValidateChoice("device", spec.device(), {"auto", "cpu", "cuda", "cuda:N", "reference"}));
+  }
   KVSCOPE_RETURN_IF_ERROR(ValidateChoice("dtype", spec.dtype(), {"auto", "float32", "bfloat16"}));
   KVSCOPE_RETURN_IF_ERROR(ValidateSize("datasets", spec.datasets_size()));
   KVSCOPE_RETURN_IF_ERROR(ValidateSize("regimes", spec.regimes_size()));

@@ -34,7 +34,7 @@ constexpr std::string_view kGraphKeys[] = {"passages", "epsilon"};
 constexpr std::string_view kProbeKeys[] = {"pool", "layers"};
 constexpr std::string_view kHeatmapKeys[] = {"passages"};
 constexpr std::string_view kScoreKeys[] = {"tokenizer", "correct", "partial", "abstentions"};
-constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};
+constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};  // and NamesCudaDevice
 constexpr std::string_view kDtypes[] = {"auto", "float32", "bfloat16"};
 constexpr std::string_view kScales[] = {"paper", "pocket"};
 constexpr std::string_view kRegimes[] = {"agnostic", "aware", "aware_each"};
@@ -316,12 +316,21 @@ void ParseScore(YamlSection& root, YamlErrors& errors, ScoreOptions& score) {
   }
 }
 
+void ParseDevice(YamlSection& root, std::string* device) {
+  const auto node = root.Find("device");
+  if (node && node->IsScalar() && NamesCudaDevice(node->Scalar())) {
+    *device = node->Scalar();
+  } else {
+    root.Choice("device", kDevices, device);
+  }
+}
+
 Sweep ParseRoot(const YAML::Node& node, YamlErrors& errors) {
   Sweep sweep;
   YamlSection root(node, "", kSweepKeys, errors);
   ParseName(root, errors, &sweep.name);
   ParseModels(root, errors, sweep.models);
-  root.Choice("device", kDevices, &sweep.device);
+  ParseDevice(root, &sweep.device);
   root.Choice("dtype", kDtypes, &sweep.dtype);
   root.Unsigned("seed", &sweep.seed);
   ParseDatasets(root, errors, sweep);
@@ -384,6 +393,14 @@ absl::Status CheckBytes(std::string_view yaml, const std::string& origin) {
 }
 
 }  // namespace
+
+bool NamesCudaDevice(std::string_view device) {
+  constexpr std::string_view kPrefix = "cuda:";
+  if (!device.starts_with(kPrefix)) return false;
+  const std::string_view number = device.substr(kPrefix.size());
+  return (number.size() == 1 || (number.size() == 2 && number.front() != '0')) &&
+         std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
 
 absl::StatusOr<Sweep> ParseSweep(std::string_view yaml, const std::string& origin) {
   if (const absl::Status status = CheckBytes(yaml, origin); !status.ok()) return status;

@@ -94,7 +94,7 @@ struct ScoreOptions {
 struct Sweep {
   std::string name;                    // letters, digits, '.', '_', '-'; at most 100
   std::vector<std::string> models;     // folders in Hugging Face layout, each for the whole grid
-  std::string device = "auto";         // auto, cpu, cuda
+  std::string device = "auto";         // auto, cpu, cuda, or as NamesCudaDevice
   std::string dtype = "auto";          // auto, float32, bfloat16
   std::vector<DatasetEntry> datasets;  // in the order written
   std::vector<Regime> regimes = {Regime::kAgnostic};
@@ -108,6 +108,9 @@ struct Sweep {
 
   bool operator==(const Sweep&) const = default;
 };
+
+// Whether this is one CUDA device of a machine's: "cuda:N", N from 0 to 99.
+bool NamesCudaDevice(std::string_view device);
 
 // Parses a sweep; `origin` is the file's name for messages.  Never crashes, whatever the bytes.
 // Errors: InvalidArgument with one sentence `ORIGIN:LINE: FIELD: what was found and what is

@@ -13,6 +13,7 @@ namespace kvscope::cuda_emulation {
 namespace {
 
 struct Handle {
+  int ordinal = CurrentDevice();
   cudaStream_t stream = nullptr;
 };
 Handle& Of(cublasHandle_t handle) { return *reinterpret_cast<Handle*>(handle); }
@@ -67,6 +68,7 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t op_a, cubla
                             cudaDataType a_type, int lda, const void* b, cudaDataType b_type,
                             int ldb, const void* beta, void* c, cudaDataType c_type, int ldc,
                             cublasComputeType_t compute, cublasGemmAlgo_t) {
+  if (Of(handle).ordinal != CurrentDevice()) return CUBLAS_STATUS_EXECUTION_FAILED;
   if (m < 1 || n < 1 || k < 1 || lda < k || ldb < k || ldc < m) return CUBLAS_STATUS_INVALID_VALUE;
   if (op_a != CUBLAS_OP_T || op_b != CUBLAS_OP_N || a_type != b_type || c_type != CUDA_R_32F ||
       (a_type != CUDA_R_32F && a_type != CUDA_R_16BF) || compute != CUBLAS_COMPUTE_32F) {

@@ -32,6 +32,8 @@ constexpr size_t kMostDynamicBytes = 99 << 10;     // of sm_86 and sm_89, the sm
 constexpr int kUnset = 0xff;                       // fresh memory reads as NaN
 constexpr unsigned kMostThreads = 1024, kMostBlocksYZ = 65535;
 
+thread_local int current = 0;  // the thread's device
+
 using Work = std::function<void()>;
 struct Node {
   const void* kind;
@@ -39,6 +41,7 @@ struct Node {
 };
 using Nodes = std::vector<Node>;
 struct Stream {
+  int ordinal = current;
   std::deque<Work> queue;
   std::unique_ptr<Nodes> captured;  // null: it is not capturing
 };
@@ -48,6 +51,7 @@ struct Event {
 };
 using EventHandle = std::shared_ptr<Event>;  // one that is destroyed may still be waited for
 struct Pool {
+  int ordinal;
   size_t used = 0, reserved = 0;
 };
 
@@ -59,12 +63,13 @@ T Setting(const char* name, T otherwise) {
 }
 
 struct Allocation {
+  int ordinal;
   size_t size_bytes;
   Pool* pool = nullptr;  // null: of cudaMalloc
   bool freed = false;    // in the order of its stream: what is called from now on must not use it
 };
 
-struct Device {
+struct Device {  // all of them: what tells them apart is kept with what is theirs
   std::recursive_mutex mutex;
   std::map<uintptr_t, Allocation> memory;
   int at_work = 0;  // streams that are being drained
@@ -75,7 +80,9 @@ struct Device {
   size_t memory_bytes = Setting<size_t>("KVSCOPE_CUDA_MEMORY", size_t{1} << 30);
   int kernels_left = Setting("KVSCOPE_CUDA_FAILS_AFTER", -1);  // negative: it does not fail
   bool failed = false;
-  int count = Setting("KVSCOPE_CUDA_DEVICES", 1);  // all of them are this one
+  int count = Setting("KVSCOPE_CUDA_DEVICES", 1);
+  int driver = CUDART_VERSION;
+  int allocations_left = -1;  // negative: none fails
   int capability = Setting("KVSCOPE_CUDA_CAPABILITY", 80);
   Counts counts;
 };
@@ -87,10 +94,10 @@ cudaError_t Sticky() { return device.failed ? cudaErrorIllegalAddress : cudaSucc
 
 class DeviceAtWork {
  public:
-  DeviceAtWork() {
+  explicit DeviceAtWork(int ordinal) {
     if (device.at_work++ > 0) return;
     for (const auto& [at, memory] : device.memory) {
-      Unpoison(reinterpret_cast<void*>(at), memory.size_bytes);
+      if (memory.ordinal == ordinal) Unpoison(reinterpret_cast<void*>(at), memory.size_bytes);
     }
   }
   ~DeviceAtWork() {
@@ -104,7 +111,7 @@ class DeviceAtWork {
 // Until the event has come, or to its end.
 void Drain(Stream& stream, const Event* until = nullptr) {
   if (stream.queue.empty()) return;
-  const DeviceAtWork at_work;
+  const DeviceAtWork at_work(stream.ordinal);
   while (!stream.queue.empty() && (until == nullptr || !until->come)) {
     const Work work = std::move(stream.queue.front());
     stream.queue.pop_front();
@@ -126,20 +133,28 @@ bool Captures() {
 }
 bool Captures(cudaStream_t stream) { return Of(stream).captured != nullptr; }
 
-size_t AllocatedBytes() {
+size_t AllocatedBytes(int ordinal) {
   size_t bytes = 0;
-  for (const auto& [at, memory] : device.memory) bytes += memory.freed ? 0 : memory.size_bytes;
+  for (const auto& [at, memory] : device.memory) {
+    if (memory.ordinal == ordinal && !memory.freed) bytes += memory.size_bytes;
+  }
   return bytes;
 }
 
-cudaError_t Allocate(void** memory, size_t size_bytes, Pool* pool) {
+// Whether this allocation is the one that is to fail.
+bool FailsNow() {
+  ++device.counts.allocations;
+  return device.allocations_left >= 0 && device.allocations_left-- == 0;
+}
+
+cudaError_t Allocate(void** memory, size_t size_bytes, int ordinal, Pool* pool) {
   if (device.failed) return Fail(Sticky());
-  const size_t allocated = AllocatedBytes() + size_bytes;
-  if (allocated > device.memory_bytes) return Fail(cudaErrorMemoryAllocation);
+  const size_t allocated = AllocatedBytes(ordinal) + size_bytes;
+  if (FailsNow() || allocated > device.memory_bytes) return Fail(cudaErrorMemoryAllocation);
   device.counts.most_memory = std::max(device.counts.most_memory, allocated);
   if (posix_memalign(memory, 256, size_bytes) != 0) return Fail(cudaErrorMemoryAllocation);
   std::memset(*memory, kUnset, size_bytes);
-  device.memory[reinterpret_cast<uintptr_t>(*memory)] = {size_bytes, pool};
+  device.memory[reinterpret_cast<uintptr_t>(*memory)] = {ordinal, size_bytes, pool};
   if (device.at_work == 0) Poison(*memory, size_bytes);
   return cudaSuccess;
 }
@@ -176,9 +191,14 @@ void RunKernel(dim3 grid, dim3 block, size_t shared_bytes, const Work& body) {
 }  // namespace
 
 void SetSchedule(unsigned schedule) { device.schedule = schedule; }
+void SetDevices(int count) { device.count = count; }
+void SetCapability(int capability) { device.capability = capability; }
+void SetDriver(int version) { device.driver = version; }
+int RuntimeVersion() { return CUDART_VERSION; }
+void SetAllocationFailure(int allocations) { device.allocations_left = allocations; }
 void SetMemory(size_t bytes) {
   device.memory_bytes = bytes;
-  device.counts.most_memory = AllocatedBytes();
+  device.counts.most_memory = AllocatedBytes(current);
 }
 void SetFailure(int kernels) {
   if (device.failed) {
@@ -189,6 +209,8 @@ void SetFailure(int kernels) {
 }
 
 Counts Count() { return device.counts; }
+
+int CurrentDevice() { return current; }
 
 bool InDeviceMemory(const void* memory, size_t size_bytes) {
   return FindMemory(memory, size_bytes) != nullptr;
@@ -207,6 +229,10 @@ void EnqueueKernel(const void* kernel, dim3 grid, dim3 block, size_t shared_byte
                    cudaStream_t stream, std::function<void()> body) {
   const std::lock_guard lock(device.mutex);
   const size_t threads = size_t{block.x} * block.y * block.z;
+  if (Of(stream).ordinal != current) {
+    Fail(cudaErrorInvalidResourceHandle);
+    return;
+  }
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > kMostBlocksYZ ||
       grid.z > kMostBlocksYZ || threads == 0 || threads > kMostThreads || threads % kLanes != 0) {
     Fail(cudaErrorInvalidConfiguration);
@@ -230,7 +256,7 @@ extern "C" {
 cudaError_t cudaMalloc(void** memory, size_t size_bytes) {
   const std::lock_guard lock(device.mutex);
   if (Captures()) return Fail(cudaErrorStreamCaptureUnsupported);
-  return Allocate(memory, size_bytes, nullptr);
+  return Allocate(memory, size_bytes, current, nullptr);
 }
 
 cudaError_t cudaFree(void* memory) {
@@ -246,7 +272,7 @@ cudaError_t cudaFree(void* memory) {
 cudaError_t cudaMallocHost(void** memory, size_t size_bytes) {
   const std::lock_guard lock(device.mutex);
   if (Captures()) return Fail(cudaErrorStreamCaptureUnsupported);
-  *memory = std::malloc(size_bytes);
+  *memory = FailsNow() ? nullptr : std::malloc(size_bytes);
   if (*memory == nullptr) return Fail(cudaErrorMemoryAllocation);
   std::memset(*memory, kUnset, size_bytes);
   return cudaSuccess;
@@ -256,8 +282,8 @@ cudaError_t cudaFreeHost(void* memory) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps*) {
-  *pool = reinterpret_cast<cudaMemPool_t>(new Pool);
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
+  *pool = reinterpret_cast<cudaMemPool_t>(new Pool{properties->location.id});
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
@@ -290,7 +316,8 @@ cudaError_t cudaMallocFromPoolAsync(void** memory, size_t size_bytes, cudaMemPoo
   const std::lock_guard lock(device.mutex);
   if (Captures(stream)) return Fail(cudaErrorNotSupported);  // here: it would be a node
   auto* own = reinterpret_cast<Pool*>(pool);
-  const cudaError_t error = Allocate(memory, size_bytes, own);
+  if (Of(stream).ordinal != own->ordinal) return Fail(cudaErrorInvalidValue);
+  const cudaError_t error = Allocate(memory, size_bytes, own->ordinal, own);
   if (error != cudaSuccess) return error;
   own->used += size_bytes;
   own->reserved = std::max(own->reserved, own->used);
@@ -309,7 +336,7 @@ cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   const std::lock_guard lock(device.mutex);
   *total = device.memory_bytes;
-  *free = *total - std::min(*total, AllocatedBytes());
+  *free = *total - std::min(*total, AllocatedBytes(current));
   return Sticky();
 }
 
@@ -318,6 +345,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t size_bytes, cudaM
   const std::lock_guard lock(device.mutex);
   const auto fits = [&](const void* memory, bool on_device) {
     const Allocation* found = FindMemory(memory, on_device ? size_bytes : 1);
+    if (found != nullptr && found->ordinal != Of(stream).ordinal) return false;
     return (found != nullptr && !found->freed) == on_device;
   };
   const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
@@ -393,6 +421,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  const std::lock_guard lock(device.mutex);
+  if (FailsNow()) return Fail(cudaErrorMemoryAllocation);
   ++device.counts.graphs_built;
   *exec = reinterpret_cast<cudaGraphExec_t>(new Nodes(*reinterpret_cast<Nodes*>(graph)));
   return cudaSuccess;
@@ -432,14 +462,18 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
 }
 
 cudaError_t cudaSetDevice(int ordinal) {
-  return ordinal >= 0 && ordinal < device.count ? Sticky() : Fail(cudaErrorInvalidDevice);
+  if (ordinal < 0 || ordinal >= device.count) return Fail(cudaErrorInvalidDevice);
+  current = ordinal;
+  return Sticky();
 }
 cudaError_t cudaGetDeviceCount(int* count) {
+  if (device.driver < CUDART_VERSION) return Fail(cudaErrorInsufficientDriver);
+  if (device.count == 0) return Fail(cudaErrorNoDevice);
   *count = device.count;
   return Sticky();
 }
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = CUDART_VERSION;
+  *version = device.driver;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
@@ -466,6 +500,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "invalid argument";
     case cudaErrorMemoryAllocation:
       return "out of memory";
+    case cudaErrorNoDevice:
+      return "no CUDA-capable device is detected";
     case cudaErrorIllegalAddress:
       return "an illegal memory access was encountered";
     default:

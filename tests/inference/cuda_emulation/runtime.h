@@ -8,7 +8,9 @@
 
 namespace kvscope::cuda_emulation {
 
-// Whether all of it lies in one allocation of the device.
+// Of the calling thread.
+int CurrentDevice();
+// Whether all of it lies in one allocation of a device.
 bool InDeviceMemory(const void* memory, size_t size_bytes);
 // Runs `work` when the host waits for the stream. `kind`: what a graph has a node of; nodes of one
 // kind may replace each other.

@@ -73,6 +73,23 @@ TEST_F(Schedule, ChecksNeedTheSpecsDevice) {
   EXPECT_TRUE(scheduler_->TakeCheck(gpu)->has_value());
 }
 
+TEST_F(Schedule, ASweepOfOneDeviceOfSeveralStaysOnIt) {
+  NewSweep sweep = Spec("s1", {Dataset("data", 3)});
+  sweep.device = "cuda:1";
+  ASSERT_TRUE(store_->CreateSweep(sweep).ok());
+  WorkerId first = Worker(1), second = Worker(2);
+  first.devices = {"cuda", "cuda:0"};
+  second.devices = {"cuda", "cuda:1"};
+  EXPECT_FALSE(scheduler_->TakeCheck(first)->has_value());
+  ASSERT_TRUE(scheduler_->TakeCheck(second)->has_value());
+  SweepPlan plan = SmallPlan();
+  plan.device = "cuda";
+  ASSERT_TRUE(scheduler_->AcceptCheck(2, "s1", {plan}, "").ok());
+  while (scheduler_->planning()) ASSERT_TRUE(scheduler_->PlanSome().ok());
+  EXPECT_FALSE(scheduler_->Lease(first)->has_value());
+  EXPECT_TRUE(scheduler_->Lease(second)->has_value());
+}
+
 TEST_F(Schedule, HeartbeatsKeepALeaseAndSilenceLosesIt) {
   Submit("s1", 1);
   CheckOne(SmallPlan());

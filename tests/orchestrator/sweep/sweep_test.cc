@@ -244,7 +244,10 @@ TEST(ParseSweep, RefusesUnknownWords) {
             "(known: agnostic, aware, aware_each)");
   EXPECT_THAT(ErrorWith("passages: 4", "passages: 4, scale: big"),
               HasSubstr("scale: is \"big\" (known: paper, pocket)"));
-  EXPECT_THAT(ErrorWith("", "device: gpu\n"), HasSubstr("known: auto, cpu, cuda"));
+  for (const char* device : {"gpu", "cuda:", "cuda:01", "cuda:100", "cuda:-1", "cuda:1 0"}) {
+    EXPECT_THAT(ErrorWith("", absl::StrCat("device: \"", device, "\"\n")),
+                HasSubstr("known: auto, cpu, cuda"));
+  }
   EXPECT_THAT(ErrorWith("", "dtype: float23\n"), HasSubstr("did you mean \"float32\"?"));
   EXPECT_THAT(ErrorWith("", "capture: {probes: {pool: men}}\n"), HasSubstr("\"mean\"?"));
   EXPECT_THAT(ErrorWith("", "capture: {probes: {layers: [1]}}\n"),

@@ -10,6 +10,7 @@ import dataclasses
 import os
 import pathlib
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
@@ -175,13 +176,20 @@ def _read(root: Node) -> SweepSpec:
         regimes=[choose(node, field, tuple(_REGIMES)) for field, node in sweep.elements("regimes")]
         or ["agnostic"],
         max_new_tokens=sweep.whole("max_new_tokens", 1, 4096, 32),
-        device=sweep.choice("device", ("auto", "cpu", "cuda"), "auto"),
+        device=_read_device(sweep),
         dtype=sweep.choice("dtype", ("auto", "float32", "bfloat16"), "auto"),
         seed=seed,
         prompt=_read_prompt(sweep),
         capture=_read_capture(sweep),
         score=_read_score(sweep),
     )
+
+
+def _read_device(sweep: Section) -> str:
+    node = sweep.find("device")
+    if node is not None and re.fullmatch("cuda:([0-9]|[1-9][0-9])", node.text or ""):
+        return node.text
+    return sweep.choice("device", ("auto", "cpu", "cuda"), "auto")
 
 
 def _read_dataset(node: Node, path: str, sweep_seed: int) -> Dataset:

@@ -47,11 +47,11 @@ struct CudaLinear final : PackedLinear {
 class CudaOps final : public Ops {
  public:
   explicit CudaOps(int ordinal) : device_(std::make_shared<Device>(ordinal)) {
+    void* memory = blas_memory_.Reserve(cuda::kBlasBytes);  // while there is no handle to lose
     CheckCublas(cublasCreate(&blas_), "cublasCreate");
     CheckCublas(cublasSetStream(blas_, stream()), "cublasSetStream");
     // Its own would be allocated anew for each graph that a product is captured into.
-    CheckCublas(cublasSetWorkspace(blas_, blas_memory_.Reserve(cuda::kBlasBytes), cuda::kBlasBytes),
-                "cublasSetWorkspace");
+    CheckCublas(cublasSetWorkspace(blas_, memory, cuda::kBlasBytes), "cublasSetWorkspace");
   }
   ~CudaOps() override {
     device_->Abandon();
@@ -360,13 +360,8 @@ std::string WhyNot(int ordinal) {
 }  // namespace
 
 std::unique_ptr<Ops> MakeCudaOps(int ordinal, std::string& why_not) {
-  try {
-    why_not = WhyNot(ordinal);
-    return why_not.empty() ? std::make_unique<CudaOps>(ordinal) : nullptr;
-  } catch (const DeviceError& error) {
-    why_not = error.what();
-    return nullptr;
-  }
+  why_not = WhyNot(ordinal);
+  return why_not.empty() ? std::make_unique<CudaOps>(ordinal) : nullptr;
 }
 
 }  // namespace kvscope::inference

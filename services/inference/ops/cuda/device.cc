@@ -90,7 +90,15 @@ void Device::Launch(cudaGraph_t graph) {
       CheckCuda(cudaGraphExecDestroy(std::exchange(step_, nullptr)), "end of a graph");
     }
   }
-  if (step_ == nullptr) CheckCuda(cudaGraphInstantiate(&step_, graph, 0), "a graph");
+  if (step_ == nullptr) {
+    const cudaError_t error = cudaGraphInstantiate(&step_, graph, 0);
+    if (error != cudaSuccess) {  // it takes memory, too
+      step_ = nullptr;
+      LogCuda(cudaGraphDestroy(graph), "end of a capture");
+      after_wait_.clear();  // as in Allocate
+    }
+    CheckCuda(error, "a graph");
+  }
   CheckCuda(cudaGraphDestroy(graph), "end of a capture");
   CheckCuda(cudaGraphLaunch(step_, stream_), "start of a graph");
 }

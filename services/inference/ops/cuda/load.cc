@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "services/inference/ops/device_error.h"
 #include "services/version.h"
 
 namespace kvscope::inference {
@@ -46,9 +47,11 @@ absl::StatusOr<std::unique_ptr<Ops>> LoadCudaOps(int ordinal) {
     make = *found;
   }
   std::string why_not;
-  std::unique_ptr<Ops> ops(make(kVersion, ordinal, &why_not));
-  if (ops == nullptr) return Unavailable(why_not);
-  return ops;
+  return CatchDeviceErrors([&]() -> absl::StatusOr<std::unique_ptr<Ops>> {
+    std::unique_ptr<Ops> ops(make(kVersion, ordinal, &why_not));
+    if (ops == nullptr) return Unavailable(why_not);
+    return ops;
+  });
 }
 
 }  // namespace kvscope::inference

@@ -16,7 +16,8 @@ extern "C" [[gnu::weak, gnu::visibility("default")]] kvscope::inference::Ops* kv
 namespace kvscope::inference {
 
 // From the program itself, else from libkvscope_cuda.so: in the program's folder, or where the
-// loader finds it. Errors: Unavailable with the reason (no driver, no library, no device).
+// loader finds it. Errors: Unavailable with the reason (no driver, no library, no device); those of
+// StatusOf where there is one that is full, or has failed.
 absl::StatusOr<std::unique_ptr<Ops>> LoadCudaOps(int ordinal);
 
 }  // namespace kvscope::inference

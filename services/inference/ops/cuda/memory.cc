@@ -68,6 +68,7 @@ void Downloads::Get(const void* from, size_t size_bytes,
                     std::function<void(const std::byte*)> take) {
   if (next_ + size_bytes > host_.size_bytes()) {
     device_->Wait();
+    next_ = 0;  // also where nobody waited any more
     if (size_bytes > host_.size_bytes()) host_.Resize(std::max(kRingBytes, 2 * size_bytes));
   }
   std::byte* to = host_.data() + next_;
