@@ -4,6 +4,7 @@
 namespace kvscope::bench {
 
 // FLOP/s of the fastest of a few large products by oneDNN, weights packed beforehand, all threads.
+// 0 where the processor has no such products.
 double ProductPeak(bool bfloat16);
 // Bytes read and bytes written a second, together, of a copy between blocks beyond any cache.
 double CopySpeed();
