@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,7 @@ constexpr int kUnset = 0xff;                       // fresh memory reads as NaN
 constexpr unsigned kMostThreads = 1024, kMostBlocksYZ = 65535;
 
 thread_local int current = 0;  // the thread's device
+thread_local cudaError_t last_error = cudaSuccess;
 
 using Work = std::function<void()>;
 struct Node {
@@ -44,6 +46,7 @@ struct Stream {
   int ordinal = current;
   std::deque<Work> queue;
   std::unique_ptr<Nodes> captured;  // null: it is not capturing
+  std::thread::id capturer;         // the thread that began to
 };
 struct Event {
   Stream* stream = nullptr;  // that it was recorded in; null: in none
@@ -75,7 +78,6 @@ struct Device {  // all of them: what tells them apart is kept with what is thei
   int at_work = 0;  // streams that are being drained
   std::vector<Stream*> streams;
   std::map<const void*, size_t> dynamic_limits;  // of kernels that asked for more
-  cudaError_t last_error = cudaSuccess;
   unsigned schedule = Setting("KVSCOPE_CUDA_SCHEDULE", 0);
   size_t memory_bytes = Setting<size_t>("KVSCOPE_CUDA_MEMORY", size_t{1} << 30);
   int kernels_left = Setting("KVSCOPE_CUDA_FAILS_AFTER", -1);  // negative: it does not fail
@@ -88,7 +90,7 @@ struct Device {  // all of them: what tells them apart is kept with what is thei
 };
 Device& device = *new Device;  // never destroyed: tensors may outlive static objects
 
-cudaError_t Fail(cudaError_t error) { return device.last_error = error; }
+cudaError_t Fail(cudaError_t error) { return last_error = error; }
 // What every call of a device that has failed gives.
 cudaError_t Sticky() { return device.failed ? cudaErrorIllegalAddress : cudaSuccess; }
 
@@ -126,10 +128,12 @@ void Await(const Event& event) {
 Stream& Of(cudaStream_t stream) { return *reinterpret_cast<Stream*>(stream); }
 EventHandle& Of(cudaEvent_t event) { return *reinterpret_cast<EventHandle*>(event); }
 
-// What may not be called while any stream captures, or on one that does.
+// What may not be called while a stream captures for this thread
+// (cudaStreamCaptureModeThreadLocal), or on one that captures.
 bool Captures() {
-  return std::any_of(device.streams.begin(), device.streams.end(),
-                     [](const Stream* stream) { return stream->captured != nullptr; });
+  return std::any_of(device.streams.begin(), device.streams.end(), [](const Stream* stream) {
+    return stream->captured != nullptr && stream->capturer == std::this_thread::get_id();
+  });
 }
 bool Captures(cudaStream_t stream) { return Of(stream).captured != nullptr; }
 
@@ -408,10 +412,12 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return Sticky();
 }
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   const std::lock_guard lock(device.mutex);
+  if (mode != cudaStreamCaptureModeThreadLocal) return Fail(cudaErrorNotSupported);
   if (Captures(stream)) return Fail(cudaErrorIllegalState);
   Of(stream).captured = std::make_unique<Nodes>();
+  Of(stream).capturer = std::this_thread::get_id();
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
@@ -489,7 +495,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   }
 }
 cudaError_t cudaGetLastError() {
-  const cudaError_t error = std::exchange(device.last_error, cudaSuccess);
+  const cudaError_t error = std::exchange(last_error, cudaSuccess);
   return device.failed ? Sticky() : error;
 }
 const char* cudaGetErrorString(cudaError_t error) {
