@@ -187,8 +187,9 @@ def _read(root: Node) -> SweepSpec:
 
 def _read_device(sweep: Section) -> str:
     node = sweep.find("device")
-    if node is not None and re.fullmatch("cuda:([0-9]|[1-9][0-9])", node.text or ""):
-        return node.text
+    named = "" if node is None else node.text or ""
+    if re.fullmatch("cuda:([0-9]|[1-9][0-9])", named):
+        return named
     return sweep.choice("device", ("auto", "cpu", "cuda"), "auto")
 
 
