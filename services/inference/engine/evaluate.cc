@@ -167,7 +167,7 @@ class TaskRun {
       const std::optional<DeviceMemoryState> memory = ops.memory();
       if (!memory.has_value()) return absl::OkStatus();
       const MemoryPlan plan = PlanMemory(state_, grid_, size, slices_);
-      const absl::Status fits = CheckFits(plan, memory->used + memory->free);
+      absl::Status fits = CheckFits(plan, memory->used + memory->free);
       if (fits.ok() && ops.ReserveMemory(std::max<int64_t>(plan.bytes() - memory->used, 0))) {
         return fits;
       }

@@ -133,7 +133,7 @@ absl::Status SweepCheck::CheckMemory(const Engine& engine, size_t ordinal, const
   while (slices.Halve()) {
   }
   const MemoryPlan plan = PlanMemory(engine.state(), grid, size, slices);
-  const absl::Status fits = CheckFits(plan, device_memory_[ordinal]->total);
+  absl::Status fits = CheckFits(plan, device_memory_[ordinal]->total);
   if (fits.ok()) return fits;
   return absl::InvalidArgumentError(
       absl::StrCat("the memory of the device ", engine.info().device, ": ", fits.message()));
