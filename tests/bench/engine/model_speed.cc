@@ -28,37 +28,10 @@
 #include "services/inference/ops/backends.h"
 #include "services/short_waits.h"
 #include "tests/bench/engine/machine.h"
+#include "tests/bench/engine/model_shapes.h"
 
 namespace kvscope::inference {
 namespace {
-
-ModelConfig Shape(std::string_view name) {
-  ModelConfig config;
-  config.model_type = "llama";
-  config.max_positions = 131072;
-  config.tie_word_embeddings = true;
-  if (name == "qwen-0.5b") {
-    config.vocab_size = 151936, config.hidden_size = 896, config.intermediate_size = 4864;
-    config.layers = 24, config.q_heads = 14, config.kv_heads = 2, config.head_dim = 64;
-    config.rope.theta = 1e6;
-  } else if (name == "pocket") {
-    config.vocab_size = 1024, config.hidden_size = 128, config.intermediate_size = 384;
-    config.layers = 6, config.q_heads = 4, config.kv_heads = 2, config.head_dim = 32;
-  } else if (name == "llama-3b") {
-    config.vocab_size = 128256, config.hidden_size = 3072, config.intermediate_size = 8192;
-    config.layers = 28, config.q_heads = 24, config.kv_heads = 8, config.head_dim = 128;
-    config.rope.theta = 5e5;
-  } else if (name == "llama-8b") {
-    config.vocab_size = 128256, config.hidden_size = 4096, config.intermediate_size = 14336;
-    config.layers = 32, config.q_heads = 32, config.kv_heads = 8, config.head_dim = 128;
-    config.rope.theta = 5e5;
-  } else {
-    config.vocab_size = 128256, config.hidden_size = 2048, config.intermediate_size = 8192;
-    config.layers = 16, config.q_heads = 32, config.kv_heads = 8, config.head_dim = 64;
-    config.rope.theta = 5e5;
-  }
-  return config;
-}
 
 // Weights with the variance that keeps activations in range; a row of noise is reused, so that a
 // billion of them take a second.
@@ -448,7 +421,7 @@ int Main(int argc, char** argv) {
   CLI::App app("What share of the machine the engine reaches on random weights of real shapes");
   app.option_defaults()->always_capture_default();
   app.add_option("--shape", options.shape, "of the model")
-      ->check(CLI::IsMember({"qwen-0.5b", "llama-1b", "llama-3b", "llama-8b", "pocket"}));
+      ->check(CLI::IsMember(bench::ShapeNames()));
   app.add_option("--device", options.device, "cpu, cuda or cuda:N");
   app.add_option("--dtype", options.dtype, "of weights and products")
       ->check(CLI::IsMember({"bfloat16", "float32"}));
@@ -484,7 +457,7 @@ int Main(int argc, char** argv) {
     std::printf("machine: best product %.0f GFLOP/s in %s, copy %.1f GB/s, read %.1f GB/s\n",
                 machine.peak / 1e9, options.dtype.c_str(), machine.copy / 1e9, machine.read / 1e9);
   }
-  const LoadedModel model = RandomModel(Shape(options.shape), compute, *std::move(ops));
+  const LoadedModel model = RandomModel(bench::ConfigOf(options.shape), compute, *std::move(ops));
   if (wanted("products")) MeasureProducts(model, options);
   if (wanted("prefill")) MeasurePrefill(model, options, machine);
   if (wanted("grid")) MeasureGrid(model, options, machine);
