@@ -15,21 +15,29 @@ namespace {
 constexpr int64_t kLeastSuffixBytes = int64_t{8} << 20;
 constexpr size_t kLeastRows = 32;
 
-// The keep sets as Grid reads them: for each layer u64 [sets, kv_heads, words].
-std::vector<Tensor> UploadKeepSets(Ops& ops, std::span<const KeepSet> sets) {
+// The keep sets of a layer, as Grid reads them.
+struct LayerKeep {
+  Tensor bits;                // u64 [sets, kv_heads, words]
+  std::vector<int32_t> kept;  // [sets, kv_heads]
+};
+
+std::vector<LayerKeep> UploadKeepSets(Ops& ops, std::span<const KeepSet> sets) {
   const KeepSet& first = sets.front();
   std::vector<uint64_t> words;
-  std::vector<Tensor> layers;
+  std::vector<LayerKeep> layers(static_cast<size_t>(first.layers()));
   for (int layer = 0; layer < first.layers(); ++layer) {
+    LayerKeep& keep = layers[static_cast<size_t>(layer)];
     words.clear();
     for (const KeepSet& set : sets) {
       const std::span<const uint64_t> rows = set.layer(layer);
       words.insert(words.end(), rows.begin(), rows.end());
+      for (int head = 0; head < first.kv_heads(); ++head) {
+        keep.kept.push_back(static_cast<int32_t>(set.kept_count(layer, head)));
+      }
     }
-    layers.push_back(
-        ops.Allocate(DType::kUInt64, {static_cast<int64_t>(sets.size()), first.kv_heads(),
-                                      static_cast<int64_t>(first.words())}));
-    ops.ToDevice(words.data(), layers.back());
+    keep.bits = ops.Allocate(DType::kUInt64, {static_cast<int64_t>(sets.size()), first.kv_heads(),
+                                              static_cast<int64_t>(first.words())});
+    ops.ToDevice(words.data(), keep.bits);
   }
   return layers;
 }
@@ -38,8 +46,8 @@ std::vector<Tensor> UploadKeepSets(Ops& ops, std::span<const KeepSet> sets) {
 class Wave {
  public:
   // The wave is streams [first, first + count) of the batch; `decoded` is the whole batch's.
-  // `keep`: one tensor a layer.
-  Wave(const Decoder& decoder, const KvCache& context, std::span<const Tensor> keep,
+  // `keep`: of each layer.
+  Wave(const Decoder& decoder, const KvCache& context, std::span<const LayerKeep> keep,
        const StreamBatch& batch, size_t first, size_t count, std::span<DecodedStream> decoded,
        KvCache& suffixes, Workspace& workspace)
       : decoder_(decoder),
@@ -189,6 +197,7 @@ class Wave {
 
   void Attend(int layer) {
     const size_t width = ids_.size() * static_cast<size_t>(decoder_.config().q_heads);
+    const LayerKeep& keep = keep_[static_cast<size_t>(layer)];
     Seen& seen = seen_[static_cast<size_t>(layer)];
     seen.rows = choosing_rows_;
     seen.top_tokens.resize(width);
@@ -198,7 +207,8 @@ class Wave {
                .k = context_.keys(layer),
                .v = context_.values(layer),
                .tokens = context_.tokens,
-               .keep = keep_[static_cast<size_t>(layer)],
+               .keep = keep.bits,
+               .kept = keep.kept,
                .row_set = row_set_,
                .suffix_k = suffixes_.keys(layer),
                .suffix_v = suffixes_.values(layer),
@@ -267,7 +277,7 @@ class Wave {
   const Decoder& decoder_;
   Ops& ops_;
   const KvCache& context_;
-  const std::span<const Tensor> keep_;
+  const std::span<const LayerKeep> keep_;
   const StreamBatch& batch_;
   const size_t first_;  // index of streams_[0] in the batch
   const std::span<const Stream> streams_;
@@ -323,7 +333,7 @@ absl::StatusOr<std::vector<DecodedStream>> DecodeStreams(const Decoder& decoder,
       batch.slices.max_suffix_bytes / slot_bytes, 1, static_cast<int64_t>(batch.streams.size())));
 
   Ops& ops = decoder.ops();
-  const std::vector<Tensor> keep = UploadKeepSets(ops, batch.sets);
+  const std::vector<LayerKeep> keep = UploadKeepSets(ops, batch.sets);
   KvCache suffixes = KvCache::Suffixes(ops, config.layers, static_cast<int64_t>(slots),
                                        config.kv_heads, capacity, config.head_dim);
   for (size_t first = 0; first < batch.streams.size(); first += slots) {

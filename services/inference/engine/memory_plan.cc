@@ -95,7 +95,6 @@ MemoryPlan PlanMemory(const Engine::State& engine, const Grid& grid, const Passa
         {"attention, cuBLAS, arguments",
          cuda::BytesBesideTensors(
              {.rows = rows,
-              .sets = points,
               .tokens = tokens,
               .positions = tokens + size.suffix_tokens + grid.max_new_tokens,
               .q_heads = config.q_heads,

@@ -40,6 +40,7 @@ SuffixRun::SuffixRun(const Decoder& decoder, const KvCache& context,
   const KeepSet all = KeepSet::Everything(1, config.kv_heads, static_cast<int>(context.tokens));
   keep_ = ops_.Allocate(DType::kUInt64, {1, config.kv_heads, all.words()});
   ops_.ToDevice(all.layer(0).data(), keep_);
+  kept_.assign(static_cast<size_t>(config.kv_heads), static_cast<int32_t>(context.tokens));
   ws_.Resize(static_cast<int64_t>(ids_.size()));
   decoder.Embed(ids_, ws_.x);
 }
@@ -67,6 +68,7 @@ void SuffixRun::Finish() {
              .v = context_.values(layer_),
              .tokens = context_.tokens,
              .keep = keep_,
+             .kept = kept_,
              .row_set = sets_,
              .suffix_k = suffixes_.keys(0),
              .suffix_v = suffixes_.values(0),

@@ -43,6 +43,7 @@ class SuffixRun {
   Workspace& ws_;
   KvCache suffixes_;                // of one layer: it is done with when the next begins
   Tensor keep_;                     // everything
+  std::vector<int32_t> kept_;       // of each KV head
   std::vector<int64_t> first_row_;  // [slots]
   std::vector<int32_t> ids_, slots_, offsets_, lengths_, positions_, sets_;  // [rows]
   int layer_ = 0;

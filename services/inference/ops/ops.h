@@ -8,7 +8,8 @@
 // cores by itself.
 //
 // Attention, norms and everything a row at a time give a row the same bits whatever else is in the
-// step. `Linear` need not: a library may sum in another order for another number of rows.
+// step. Products of a library need not, as it may sum in another order for another number of rows:
+// `Linear`, and on a GPU `Grid` over keep sets that keep most.
 //
 // A backend whose device is not the host may fall behind: what an op gives to the host it has given
 // when the op returns, but for the captures of Grid. Where the device cannot go on, DeviceError.
@@ -46,6 +47,7 @@ struct GridAttention {
   int64_t tokens;  // context tokens in use
   Tensor keep;     // u64 [sets, kv_heads, words], words = ceil(tokens / 64); bit t % 64 of word t /
                    // 64: kept
+  std::span<const int32_t> kept;      // [sets, kv_heads] how many tokens each of these keeps
   std::span<const int32_t> row_set;   // [rows] which keep set the row sees
   Tensor suffix_k, suffix_v;          // [slots, kv_heads, capacity, head_dim]
   std::span<const int32_t> row_slot;  // [rows] which suffix the row belongs to

@@ -121,6 +121,8 @@ void CheckGrid(const GridAttention& args, const Tensor& out, const GridCapture& 
   const int64_t words = (args.tokens + 63) / 64;
   KVSCOPE_CHECK(keep.dtype() == DType::kUInt64 && Rank(keep) == 3 && !keep.empty(), "keep u64");
   KVSCOPE_CHECK(keep.dim(1) == k.dim(0) && keep.dim(2) == words, "keep [sets, kv_heads, words]");
+  KVSCOPE_CHECK(static_cast<int64_t>(args.kept.size()) == keep.dim(0) * keep.dim(1),
+                "kept [sets, kv_heads]");
   KVSCOPE_CHECK(IsFloat32(suffix) && Rank(suffix) == 4 && IsFloat32(args.suffix_v), "suffix");
   KVSCOPE_CHECK(suffix.shape() == args.suffix_v.shape(), "suffix_v like suffix_k");
   KVSCOPE_CHECK(suffix.dim(1) == k.dim(0) && suffix.dim(3) == k.dim(2), "suffix heads");

@@ -296,10 +296,14 @@ void MeasureAttention(const LoadedModel& model, const Options& options) {
   for (const double kept : {1.0, 0.75, 0.5, 0.25, 0.125, 0.0625}) {
     const int64_t words = (options.tokens + 63) / 64;
     const Tensor drawn_sets = AllocateHost(DType::kUInt64, {kSets, config.kv_heads, words});
+    std::vector<int32_t> counts;
     for (uint32_t s = 0; s < kSets; ++s) {
       const KeepSet drawn = RandomSet(layer, options.tokens, 1 - kept, s);
       const std::span<const uint64_t> rows = drawn.layer(0);
       std::copy(rows.begin(), rows.end(), drawn_sets.u64() + s * rows.size());
+      for (int head = 0; head < config.kv_heads; ++head) {
+        counts.push_back(static_cast<int32_t>(drawn.kept_count(0, head)));
+      }
     }
     const Tensor keep = ops.Upload(drawn_sets);
     const double seconds = BestSeconds(options.runs * 3, [&] {
@@ -308,6 +312,7 @@ void MeasureAttention(const LoadedModel& model, const Options& options) {
                 .v = v,
                 .tokens = options.tokens,
                 .keep = keep,
+                .kept = counts,
                 .row_set = set,
                 .suffix_k = own_k,
                 .suffix_v = own_v,

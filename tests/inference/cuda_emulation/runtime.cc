@@ -169,7 +169,8 @@ const Allocation* FindMemory(const void* memory, size_t size_bytes) {
   auto next = device.memory.upper_bound(at);
   if (next == device.memory.begin()) return nullptr;
   --next;
-  return at + size_bytes <= next->first + next->second.size_bytes ? &next->second : nullptr;
+  const uintptr_t end = next->first + next->second.size_bytes;
+  return at <= end && size_bytes <= end - at ? &next->second : nullptr;
 }
 
 void Release(void* memory) {

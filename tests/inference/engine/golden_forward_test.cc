@@ -121,6 +121,8 @@ TEST_P(GoldenForward, GreedyContinuation) {
     const Tensor all = AllocateHost(DType::kUInt64, {1, config.kv_heads, words});
     std::fill_n(all.u64(), all.size(), ~uint64_t{0});
     const Tensor keep = ops.Upload(all);
+    const std::vector<int32_t> kept(static_cast<size_t>(config.kv_heads),
+                                    static_cast<int32_t>(tokens));
     Tensor logits;
     for (int32_t step = 0; step + 1 < steps; ++step) {
       const std::vector<int32_t> zero = {0}, at = {step}, length = {step + 1};
@@ -136,6 +138,7 @@ TEST_P(GoldenForward, GreedyContinuation) {
                                     prefill->cache.values(layer),
                                     tokens,
                                     keep,
+                                    kept,
                                     zero,
                                     suffix.keys(layer),
                                     suffix.values(layer),

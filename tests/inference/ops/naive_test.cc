@@ -116,9 +116,10 @@ TEST_F(NaiveTest, GridAttentionGathers) {
   const std::vector<int32_t> set = {0, 0}, slot = {1, 0}, length = {2, 3}, capture = {-1, 0};
   const std::vector<uint64_t> span = {1ull << 50, 0};
   std::vector<int32_t> top(2, -9);
+  const std::vector<int32_t> kept = {3};
   std::vector<float> weight(2, -9), mass(2, -9);
-  bench_.ops().Grid({q, k, v, tokens, keep, set, own_k, own_v, slot, length, capture, span}, out,
-                    {top, weight, mass});
+  bench_.ops().Grid({q, k, v, tokens, keep, kept, set, own_k, own_v, slot, length, capture, span},
+                    out, {top, weight, mass});
   for (int64_t r = 0; r < 2; ++r) {
     std::vector<const float*> keys, values;
     for (const int64_t t : {3, 50, 69}) {

@@ -22,12 +22,6 @@ void MaskScores(float* scores, const uint64_t* keep, int64_t tokens) {
   }
 }
 
-int64_t CountKept(const uint64_t* keep, int64_t words) {
-  int64_t count = 0;
-  for (int64_t w = 0; w < words; ++w) count += std::popcount(keep[w]);
-  return count;
-}
-
 int64_t FirstBit(const uint64_t* bits, int64_t words) {
   for (int64_t w = 0; w < words; ++w) {
     if (bits[w] != 0) return w * 64 + std::countr_zero(bits[w]);
@@ -53,8 +47,7 @@ size_t GatheredRows(int64_t group, int64_t kept) {
 
 // Blocks of every KV head: rows with a small keep set by set, all others together.
 std::vector<GridBlock> Plan(const GridAttention& args) {
-  const int64_t kv_heads = args.k.dim(0), words = args.keep.dim(2);
-  const int64_t group = args.q.dim(1) / kv_heads;
+  const int64_t kv_heads = args.k.dim(0), group = args.q.dim(1) / kv_heads;
   std::vector<int32_t> by_set(args.row_set.size());
   std::iota(by_set.begin(), by_set.end(), 0);
   const auto set_of = [&](int32_t row) { return args.row_set[static_cast<size_t>(row)]; };
@@ -75,7 +68,7 @@ std::vector<GridBlock> Plan(const GridAttention& args) {
       const int32_t set = set_of(by_set[begin]);
       while (end < by_set.size() && set_of(by_set[end]) == set) ++end;
       const std::span<const int32_t> rows(by_set.data() + begin, end - begin);
-      const int64_t kept = CountKept(args.keep.u64() + (set * kv_heads + head) * words, words);
+      const int64_t kept = args.kept[static_cast<size_t>(set * kv_heads + head)];
       if (2 * kept <= args.tokens) {
         cut(head, rows, GatheredRows(group, kept), true);
       } else {
@@ -252,7 +245,7 @@ class BlockRun {
     }
     capture.top_weight[at] = top_weight * factor;
 
-    float mass = 0;
+    double mass = 0;
     int64_t before = 0;  // kept tokens in earlier words
     for (int64_t w = 0; w < words_; ++w) {
       for (uint64_t bits = kept[w] & span[w]; bits != 0; bits &= bits - 1) {
@@ -262,7 +255,7 @@ class BlockRun {
       }
       before += std::popcount(kept[w]);
     }
-    capture.answer_mass[at] = mass * factor;
+    capture.answer_mass[at] = static_cast<float>(mass) * factor;
   }
 
   // The first index of the largest weight, -1 if nothing is seen; a panel is searched only if it

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <utility>
 #include <vector>
 
 #include "services/inference/ops/cuda/device.h"
+#include "services/inference/ops/cuda/grid_plan.h"
 #include "services/inference/ops/cuda/kernels.h"
 #include "services/inference/ops/cuda/memory.h"
 #include "services/inference/ops/cuda/scratch.h"
@@ -83,7 +83,10 @@ class CudaOps final : public Ops {
     memory->Resize(SizeBytes(dtype, shape));
     return {dtype, std::move(shape), std::shared_ptr<void>(memory, memory->data())};
   }
-  void BeginStep() override { device_->BeginStep(); }
+  void BeginStep() override {
+    uploads_.MakeRoom();
+    device_->BeginStep();
+  }
 
   std::unique_ptr<PackedLinear> Pack(const Tensor& weight, const Tensor& bias,
                                      DType compute) override {
@@ -214,30 +217,31 @@ class CudaOps final : public Ops {
   void Grid(const GridAttention& args, const Tensor& out, const GridCapture& capture) override {
     CheckGrid(args, out, capture);
     const cuda::Heads heads = HeadsOf(args.q, args.k);
-    const auto [rows_by_set, tiles] = CutBySet(args.row_set, heads.group());
+    const cuda::GridPlan plan = cuda::PlanGrid(args.row_set, args.kept, args.tokens, heads);
     cuda::GridStep step = {};
     step.q = args.q.f32();
     step.context = {args.k.f32(), args.v.f32(), args.k.dim(1)};
     step.suffix = {args.suffix_k.f32(), args.suffix_v.f32(), args.suffix_k.dim(2)};
     step.heads = heads;
-    step.rows = static_cast<int>(args.q.dim(0));
-    step.sets = static_cast<int>(args.keep.dim(0));
+    step.rows_count = static_cast<int>(args.q.dim(0));
     step.tokens = static_cast<int>(args.tokens);
     step.words = static_cast<int>(args.keep.dim(2));
+    step.places = plan.places;
+    step.dense_count = static_cast<int>(plan.dense.size());
+    step.gathered_count = static_cast<int>(plan.gathered.size());
     step.keep = args.keep.u64();
-    step.tile_count = static_cast<int>(tiles.size());
     std::tie(step.row_set, step.row_slot, step.row_suffix_length, step.row_capture, step.spans,
-             step.rows_by_set, step.tiles) =
+             step.rows, step.place, step.dense, step.gathered) =
         uploads_.Put(args.row_set, args.row_slot, args.row_suffix_length, args.row_capture,
-                     args.spans, std::span<const int32_t>(rows_by_set),
-                     std::span<const cuda::GridTile>(tiles));
+                     args.spans, std::span(plan.rows), std::span(plan.place), std::span(plan.dense),
+                     std::span(plan.gathered));
 
     void* scratch = scratch_.Reserve(cuda::GridScratchBytes(step));
     const size_t queries = args.row_set.size() * static_cast<size_t>(heads.q_heads);
     auto* seen = static_cast<float*>(seen_.Reserve(3 * queries * sizeof(float)));
     const cuda::GridSeen seen_parts = {reinterpret_cast<int32_t*>(seen), seen + queries,
                                        seen + 2 * queries};
-    cuda::Grid(step, scratch, out.f32(), seen_parts, stream());
+    cuda::Grid(step, scratch, out.f32(), seen_parts, blas_, stream());
     if (!args.row_capture.empty()) Fetch(args.row_capture, heads.q_heads, seen_parts, capture);
   }
 
@@ -249,11 +253,6 @@ class CudaOps final : public Ops {
   }
 
  private:
-  struct SetTiles {
-    std::vector<int32_t> rows_by_set;
-    std::vector<cuda::GridTile> tiles;
-  };
-
   static size_t SizeBytes(DType dtype, const std::vector<int64_t>& shape) {
     size_t size_bytes = DTypeSize(dtype);
     for (const int64_t dim : shape) size_bytes *= static_cast<size_t>(dim);
@@ -276,25 +275,6 @@ class CudaOps final : public Ops {
   static cuda::Heads HeadsOf(const Tensor& q, const Tensor& k) {
     KVSCOPE_CHECK(q.dim(2) <= cuda::kMostHeadDim, "head_dim of the cuda backend");
     return {static_cast<int>(q.dim(1)), static_cast<int>(k.dim(0)), static_cast<int>(q.dim(2))};
-  }
-
-  // Rows in the order of their keep set, and tiles of queries that have the same one.
-  static SetTiles CutBySet(std::span<const int32_t> row_set, int group) {
-    SetTiles cut;
-    cut.rows_by_set.resize(row_set.size());
-    std::iota(cut.rows_by_set.begin(), cut.rows_by_set.end(), 0);
-    const auto set_of = [&](int32_t row) { return row_set[static_cast<size_t>(row)]; };
-    std::stable_sort(cut.rows_by_set.begin(), cut.rows_by_set.end(),
-                     [&](int32_t a, int32_t b) { return set_of(a) < set_of(b); });
-    const auto rows = static_cast<int32_t>(row_set.size());
-    for (int32_t begin = 0, end = 0; begin < rows; begin = end) {
-      const int32_t set = set_of(cut.rows_by_set[static_cast<size_t>(begin)]);
-      while (end < rows && set_of(cut.rows_by_set[static_cast<size_t>(end)]) == set) ++end;
-      for (int32_t query = begin * group; query < end * group; query += cuda::kGridTileQueries) {
-        cut.tiles.push_back({query, std::min(query + cuda::kGridTileQueries, end * group)});
-      }
-    }
-    return cut;
   }
 
   // Copies what the watched rows saw to the caller, and leaves the other rows alone.

@@ -2,21 +2,24 @@
 // through its own keep set, and over its stream's own suffix.
 //
 // The context is cut into splits, and a row's attention into as many parts and one for its suffix:
-// the kernels below each compute parts, and Combine joins them. How a part is computed depends on
-// the keep set of its row and KV head alone: where more than half is kept, all tokens are read once
-// for many rows, and masked (Dense); else the kept ones are gathered, for rows of one keep set
-// (Gather).
+// the kernels below each compute parts, and Combine joins them. How a part is computed says the
+// host's plan (grid_plan.h). Where most is kept, batches of cuBLAS multiply all queries by all
+// tokens, and a kernel between the two products masks (AttendDense); where little is, the kept
+// tokens are gathered, for queries of one keep set (Gather).
+#include <algorithm>
+#include <climits>
 #include <cmath>
 
 #include "services/inference/ops/cuda/attention_tile.cuh"
 #include "services/inference/ops/cuda/kernels.h"
 #include "services/inference/ops/cuda/launch.h"
 #include "services/inference/ops/cuda/scratch.h"
+#include "services/inference/ops/cuda/status.h"
 
 namespace kvscope::inference::cuda {
 namespace {
 
-constexpr int kPlanThreads = 256, kCombineThreads = 128, kCountThreads = 128;
+constexpr int kCombineThreads = 128, kPackThreads = 256, kMaskThreads = 128;
 
 // What a query saw in one part, relative to the part's largest score; see AttentionTile.
 struct Part {
@@ -28,84 +31,60 @@ static_assert(sizeof(Part) == kPartBytes);
 // Scratch memory of a step, and how the context is cut.
 struct Plan {
   int splits, split_tokens;
-  int parts;             // splits, then the suffix
-  float* outs;           // [rows, q_heads, parts, head_dim]
-  Part* seen;            // [rows, q_heads, parts]
-  int32_t* kept;         // [sets, kv_heads]
-  int32_t* dense_rows;   // [kv_heads, rows], the rows that Dense computes
-  int32_t* dense_count;  // [kv_heads]
+  int parts;    // splits, then the suffix
+  float* outs;  // [places, parts, head_dim]
+  Part* seen;   // [places, parts]
+  // Of dense tiles; a batch is a tile and a split. Each has `width` tokens: the last split begins
+  // where it ends with the last token, and leaves out those of the split before.
+  int width;
+  int64_t stride;         // of a query's scores
+  int most_tiles;         // whose scores there is room for
+  float* queries;         // [dense tiles, kDenseQueries, head_dim], scaled
+  float* scores;          // [most_tiles, splits, kDenseQueries, stride], then weights
+  const float** factors;  // where the batches' keys, queries, values and scores are: see Factor
+  float** products;       // and their scores and outs
+
+  __device__ int SplitBegin(int split) const { return split * split_tokens; }
+  __device__ int BatchBegin(int split, int tokens) const {
+    return min(SplitBegin(split), tokens - width);
+  }
 };
 
-__device__ __forceinline__ bool IsDense(int kept, int tokens) { return 2 * kept > tokens; }
+// Arrays [dense tiles, splits] of addresses in Plan::factors and Plan::products.
+enum Factor { kKeys, kQueries, kValues, kWeights, kFactors };
+enum Product { kScores, kOuts, kProducts };
 
 // Bits past the last token mean nothing.
 __device__ __forceinline__ uint64_t KeepWord(const uint64_t* keep, int w, int tokens) {
   return keep[w] & FirstBits(tokens - w * kWordTokens);
 }
 
-// A warp a keep set and KV head: how many tokens it keeps.
-__global__ void __launch_bounds__(kCountThreads) CountKernel(GridStep step, Plan plan) {
-  const int lists = step.sets * step.heads.kv_heads;
-  const int list = blockIdx.x * (kCountThreads / kWarp) + threadIdx.x / kWarp;
-  if (list >= lists) return;
-  const uint64_t* keep = step.keep + static_cast<int64_t>(list) * step.words;
-  int kept = 0;
-  for (int w = threadIdx.x % kWarp; w < step.words; w += kWarp) {
-    kept += __popcll(KeepWord(keep, w, step.tokens));
-  }
-  kept = LaneSum<kWarp>(kept);
-  if (threadIdx.x % kWarp == 0) plan.kept[list] = kept;
-}
-
-// A block a KV head: the rows that Dense computes, in their order.
-__global__ void __launch_bounds__(kPlanThreads) PlanKernel(GridStep step, Plan plan) {
-  constexpr int kWarps = kPlanThreads / kWarp;
-  KVSCOPE_SHARED(int32_t, counts, [kWarps]);
-  const int head = blockIdx.x, kv_heads = step.heads.kv_heads;
-  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
-  int count = 0;
-  for (int first = 0; first < step.rows; first += kPlanThreads) {
-    const int row = first + threadIdx.x;
-    const bool dense =
-        row < step.rows && IsDense(plan.kept[step.row_set[row] * kv_heads + head], step.tokens);
-    const unsigned ballot = __ballot_sync(kAllLanes, dense);
-    if (lane == 0) counts[warp] = __popc(ballot);
-    __syncthreads();
-    int before = count;
-    for (int w = 0; w < kWarps; ++w) {
-      if (w < warp) before += counts[w];
-      count += counts[w];
-    }
-    if (dense) {
-      plan.dense_rows[head * step.rows + before + __popc(ballot & ((1u << lane) - 1))] = row;
-    }
-    __syncthreads();  // the next rows' counts take the place of these
-  }
-  if (threadIdx.x == 0) plan.dense_count[head] = count;
-}
-
-// Where a block stands: its KV head and split, and the queries of its tile.
+// The queries of a tile.
 struct TileQueries {
   const GridStep& step;
-  int kv_head;
-  const int32_t* rows;  // query i of the tile is one of row rows[i / group]; null: of row i / group
-  int begin, end;
+  GridTile tile;
+  const int32_t* rows;  // see GridTile; null: query i is one of row i / group
 
   __device__ int Row(int query) const {
     const int row = query / step.heads.group();
     return rows == nullptr ? row : rows[row];
   }
-  // Of (row, query head), in q, out and parts.
+  // Of (row, query head), in q and out.
   __device__ int64_t Index(int query) const {
     const int group = step.heads.group();
-    return static_cast<int64_t>(Row(query)) * step.heads.q_heads + kv_head * group + query % group;
+    return static_cast<int64_t>(Row(query)) * step.heads.q_heads + tile.kv_head * group +
+           query % group;
+  }
+  __device__ int64_t Place(int query) const {
+    return step.place[Row(query) * step.heads.kv_heads + tile.kv_head] + query % step.heads.group();
   }
   __device__ const float* Query(int slot) const {
-    return begin + slot < end ? step.q + Index(begin + slot) * step.heads.dim : nullptr;
+    const int query = tile.begin + slot;
+    return query < tile.end ? step.q + Index(query) * step.heads.dim : nullptr;
   }
   // Which list of step.keep the query sees: [sets, kv_heads].
   __device__ int KeepList(int query) const {
-    return step.row_set[Row(query)] * step.heads.kv_heads + kv_head;
+    return step.row_set[Row(query)] * step.heads.kv_heads + tile.kv_head;
   }
   // Which answer span the query's row is watched for; -1: it is not watched.
   __device__ int Span(int query) const {
@@ -121,25 +100,6 @@ __device__ __forceinline__ uint64_t Word(const uint64_t* lists, int list, int wo
 __device__ __forceinline__ bool IsInSpan(const GridStep& step, int span, int t) {
   return span >= 0 && (Word(step.spans, span, step.words, t) >> t % kWordTokens & 1);
 }
-
-// The tokens of a split that Dense attends to; 0 is the split's first.
-struct DenseTokens {
-  static constexpr bool kWatches = true;
-  const GridStep& step;
-  const float *keys, *values;
-  int dim, begin;
-  int keep[kQueriesPerThread];  // list of this thread's queries; -1: there is no query
-  int span[kQueriesPerThread];  // see TileQueries::Span
-
-  __device__ const float* Key(int t) const { return keys + static_cast<int64_t>(t) * dim; }
-  __device__ const float* Value(int t) const { return values + static_cast<int64_t>(t) * dim; }
-  __device__ int Position(int t) const { return begin + t; }
-  __device__ uint64_t Visible(int i, int first) const {
-    const int t = begin + first;
-    return keep[i] < 0 ? 0 : Word(step.keep, keep[i], step.words, t) >> t % kWordTokens;
-  }
-  __device__ bool InSpan(int i, int t) const { return IsInSpan(step, span[i], begin + t); }
-};
 
 // The kept tokens of a split, which a list names.
 struct GatheredTokens {
@@ -175,9 +135,9 @@ __device__ void WritePart(const AttentionTile<Shape>& tile, const TileQueries& q
   const int dim = queries.step.heads.dim;
 #pragma unroll
   for (int i = 0; i < kQueriesPerThread; ++i) {
-    const int query = queries.begin + tile.FirstSlot() + i;
-    if (query >= queries.end) continue;
-    const int64_t at = queries.Index(query) * plan.parts + part;
+    const int query = queries.tile.begin + tile.FirstSlot() + i;
+    if (query >= queries.tile.end) continue;
+    const int64_t at = queries.Place(query) * plan.parts + part;
 #pragma unroll
     for (int j = 0; j < Shape::kDimsPerThread; ++j) {
       if (tile.Dim(j) < dim) plan.outs[at * dim + tile.Dim(j)] = tile.out[i][j];
@@ -189,30 +149,73 @@ __device__ void WritePart(const AttentionTile<Shape>& tile, const TileQueries& q
   }
 }
 
-// Blocks: tiles of the dense rows' queries, KV heads, splits.
-template <class Shape>
-__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
-    DenseKernel(GridStep step, Plan plan) {
-  KVSCOPE_DYNAMIC_SHARED(memory);
-  const int kv_head = blockIdx.y, dim = step.heads.dim;
-  const int count = plan.dense_count[kv_head] * step.heads.group();
-  const int first_query = blockIdx.x * Shape::kQueries;
-  if (first_query >= count) return;  // the grid is large enough for all rows
-  const TileQueries queries = {step, kv_head, plan.dense_rows + kv_head * step.rows, first_query,
-                               min(first_query + Shape::kQueries, count)};
-  AttentionTile<Shape> tile(memory, dim, [&](int slot) { return queries.Query(slot); });
-  const int begin = blockIdx.z * plan.split_tokens;
-  const int64_t cache = (kv_head * step.context.capacity + begin) * dim;
-  DenseTokens tokens = {step, step.context.k + cache, step.context.v + cache, dim, begin, {}, {}};
-#pragma unroll
-  for (int i = 0; i < kQueriesPerThread; ++i) {
-    const int query = queries.begin + tile.FirstSlot() + i;
-    const bool exists = query < queries.end;
-    tokens.keep[i] = exists ? queries.KeepList(query) : -1;
-    tokens.span[i] = exists ? queries.Span(query) : -1;
+// A block a dense tile: its queries one after the other, scaled, and the addresses of its batches.
+__global__ void __launch_bounds__(kPackThreads) PackKernel(GridStep step, Plan plan) {
+  const int tile = blockIdx.x, dim = step.heads.dim;
+  const TileQueries queries = {step, step.dense[tile], step.rows};
+  const float scale = 1.0f / sqrtf(static_cast<float>(dim));
+  float* packed = plan.queries + static_cast<int64_t>(tile) * kDenseQueries * dim;
+  for (int i = threadIdx.x; i < kDenseQueries * dim; i += kPackThreads) {
+    const float* query = queries.Query(i / dim);
+    packed[i] = query == nullptr ? 0.0f : scale * query[i % dim];
   }
-  tile.Attend(tokens, min(plan.split_tokens, step.tokens - begin));
-  WritePart(tile, queries, plan, blockIdx.z);
+  const int split = threadIdx.x, batches = step.dense_count * plan.splits;
+  if (split >= plan.splits) return;
+  const int batch = tile * plan.splits + split;
+  const int64_t token =
+      queries.tile.kv_head * step.context.capacity + plan.BatchBegin(split, step.tokens);
+  float* scores =
+      plan.scores + (batch % (plan.most_tiles * plan.splits)) * kDenseQueries * plan.stride;
+  plan.factors[kKeys * batches + batch] = step.context.k + token * dim;
+  plan.factors[kQueries * batches + batch] = packed;
+  plan.factors[kValues * batches + batch] = step.context.v + token * dim;
+  plan.factors[kWeights * batches + batch] = scores;
+  plan.products[kScores * batches + batch] = scores;
+  plan.products[kOuts * batches + batch] =
+      plan.outs + (int64_t{tile} * kDenseQueries * plan.parts + split) * dim;
+}
+
+// Blocks: so many queries of the dense tiles from `first` on, splits. A warp a query: its scores
+// become weights, relative to the largest of those it sees.
+__global__ void __launch_bounds__(kMaskThreads) MaskKernel(GridStep step, Plan plan, int first) {
+  const int split = blockIdx.y, lane = threadIdx.x % kWarp;
+  const int slot = blockIdx.x * (kMaskThreads / kWarp) + threadIdx.x / kWarp;  // of all tiles'
+  const int tile = slot / kDenseQueries;
+  const TileQueries queries = {step, step.dense[first + tile], step.rows};
+  const int query = queries.tile.begin + slot % kDenseQueries;
+  if (query >= queries.tile.end) return;
+  float* scores = plan.scores + (static_cast<int64_t>(tile * plan.splits + split) * kDenseQueries +
+                                 slot % kDenseQueries) *
+                                    plan.stride;
+  const int begin = plan.BatchBegin(split, step.tokens), own = plan.SplitBegin(split);
+  const uint64_t* keep = step.keep + static_cast<int64_t>(queries.KeepList(query)) * step.words;
+  const auto sees = [&](int i) {
+    const int t = begin + i;
+    return t >= own && (keep[t / kWordTokens] >> t % kWordTokens & 1) != 0;
+  };
+  float max = -INFINITY;
+  int top = INT_MAX;
+  for (int i = lane; i < plan.width; i += kWarp) {
+    if (!sees(i) || scores[i] <= max) continue;
+    max = scores[i];
+    top = begin + i;
+  }
+  const float largest = LaneMax<kWarp>(max);
+  top = LaneMin<kWarp>(max == largest ? top : INT_MAX);
+  const float base = largest == -INFINITY ? 0.0f : largest;  // nothing is seen
+  const int span = queries.Span(query);
+  float sum = 0, span_sum = 0;
+  for (int i = lane; i < plan.width; i += kWarp) {
+    const float weight = sees(i) ? expf(scores[i] - base) : 0.0f;
+    scores[i] = weight;
+    sum += weight;
+    if (IsInSpan(step, span, begin + i)) span_sum += weight;
+  }
+  sum = LaneSum<kWarp>(sum);
+  span_sum = LaneSum<kWarp>(span_sum);
+  if (lane != 0) return;
+  plan.seen[queries.Place(query) * plan.parts + split] = {largest, sum, largest, span_sum,
+                                                          top == INT_MAX ? -1 : top};
 }
 
 // Lists those of a split's `tokens` that are kept, by the whole block; returns how many there are.
@@ -239,23 +242,21 @@ __device__ int ListKept(const uint64_t* keep, int tokens, uint16_t* kept) {
   return count;
 }
 
-// Blocks: the step's tiles (of one keep set each), KV heads, splits.
+// Blocks: the gathered tiles, splits.
 template <class Shape>
 __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
     GatherKernel(GridStep step, Plan plan) {
   KVSCOPE_DYNAMIC_SHARED(memory);
   auto* kept = reinterpret_cast<uint16_t*>(memory + Shape::kSharedFloats);
-  const GridTile of = step.tiles[blockIdx.x];
-  const int kv_head = blockIdx.y, dim = step.heads.dim;
-  const TileQueries queries = {step, kv_head, step.rows_by_set, of.begin, of.end};
-  const int list = queries.KeepList(of.begin);
-  if (IsDense(plan.kept[list], step.tokens)) return;
-  const int begin = blockIdx.z * plan.split_tokens;
-  const uint64_t* keep = step.keep + static_cast<int64_t>(list) * step.words;
+  const GridTile of = step.gathered[blockIdx.x];
+  const int split = blockIdx.y, dim = step.heads.dim;
+  const TileQueries queries = {step, of, step.rows};
+  const int begin = plan.SplitBegin(split);
+  const uint64_t* keep = step.keep + static_cast<int64_t>(queries.KeepList(of.begin)) * step.words;
   const int count = ListKept<Shape::kThreads>(keep + begin / kWordTokens,
                                               min(plan.split_tokens, step.tokens - begin), kept);
   AttentionTile<Shape> tile(memory, dim, [&](int slot) { return queries.Query(slot); });
-  const int64_t cache = (kv_head * step.context.capacity + begin) * dim;
+  const int64_t cache = (of.kv_head * step.context.capacity + begin) * dim;
   GatheredTokens tokens = {step, step.context.k + cache, step.context.v + cache, dim, begin, kept,
                            {}};
 #pragma unroll
@@ -264,7 +265,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
     tokens.span[i] = query < of.end ? queries.Span(query) : -1;
   }
   tile.Attend(tokens, count);
-  WritePart(tile, queries, plan, blockIdx.z);
+  WritePart(tile, queries, plan, split);
 }
 
 // Blocks: tiles of each row's queries of a KV head, KV heads.
@@ -276,8 +277,8 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
   const int tiles = (group + Shape::kQueries - 1) / Shape::kQueries;  // of a row
   const int row = blockIdx.x / tiles;
   const int begin = row * group + blockIdx.x % tiles * Shape::kQueries;
-  const TileQueries queries = {step, kv_head, nullptr, begin,
-                               min(begin + Shape::kQueries, (row + 1) * group)};
+  const GridTile of = {kv_head, begin, min(begin + Shape::kQueries, (row + 1) * group)};
+  const TileQueries queries = {step, of, nullptr};
   AttentionTile<Shape> tile(memory, dim, [&](int slot) { return queries.Query(slot); });
   const int64_t slot = step.row_slot[row];
   const int64_t cache = (slot * step.heads.kv_heads + kv_head) * step.suffix.capacity * dim;
@@ -290,9 +291,10 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
 __global__ void __launch_bounds__(kCombineThreads)
     CombineKernel(GridStep step, Plan plan, float* out, GridSeen seen) {
   const int head = blockIdx.x % step.heads.q_heads, row = blockIdx.x / step.heads.q_heads;
-  const int dim = step.heads.dim;
-  const Part* parts = plan.seen + static_cast<int64_t>(blockIdx.x) * plan.parts;
-  const float* outs = plan.outs + static_cast<int64_t>(blockIdx.x) * plan.parts * dim;
+  const int dim = step.heads.dim, kv_head = head / step.heads.group();
+  const int64_t place = step.place[row * step.heads.kv_heads + kv_head] + head % step.heads.group();
+  const Part* parts = plan.seen + place * plan.parts;
+  const float* outs = plan.outs + place * plan.parts * dim;
   float max = -INFINITY, sum = 0;
   for (int p = 0; p < plan.parts; ++p) max = fmaxf(max, parts[p].max);
   for (int p = 0; p < plan.parts; ++p) sum += parts[p].sum * expf(parts[p].max - max);
@@ -314,7 +316,6 @@ __global__ void __launch_bounds__(kCombineThreads)
   }
   const float top_weight = expf(top_score - max) / sum;
   if (top_token >= 0 && top_weight == 0) {  // all weigh nothing, so the first of them has the tie
-    const int kv_head = head / step.heads.group();
     const uint64_t* keep =
         step.keep +
         (static_cast<int64_t>(step.row_set[row]) * step.heads.kv_heads + kv_head) * step.words;
@@ -333,38 +334,78 @@ size_t MakePlan(const GridStep& step, uint8_t* memory, Plan& plan) {
   plan.split_tokens = SplitTokens(step.words);
   plan.splits = static_cast<int>(Blocks(step.tokens, plan.split_tokens));
   plan.parts = plan.splits + 1;
+  plan.width = std::min(plan.split_tokens, step.tokens);
+  plan.stride = ScoreStride(plan.width);
+  plan.most_tiles = static_cast<int>(
+      std::min<int64_t>(step.dense_count, DenseTilesAtATime(plan.splits * plan.stride)));
   size_t bytes = 0;
   const auto take = [&]<class T>(T*& array, int64_t count) {
     array = memory == nullptr ? nullptr : reinterpret_cast<T*>(memory + bytes);
-    bytes += (static_cast<size_t>(count) * sizeof(T) + 15) / 16 * 16;
+    bytes += (static_cast<size_t>(count) * sizeof(T) + 255) / 256 * 256;
   };
-  const int64_t parts = int64_t{step.rows} * step.heads.q_heads * plan.parts;
+  const int64_t parts = int64_t{step.places} * plan.parts;
+  const int64_t tiles = step.dense_count, batches = tiles * plan.splits;
   take(plan.outs, parts * step.heads.dim);
   take(plan.seen, parts);
-  take(plan.kept, int64_t{step.sets} * step.heads.kv_heads);
-  take(plan.dense_rows, int64_t{step.heads.kv_heads} * step.rows);
-  take(plan.dense_count, step.heads.kv_heads);
+  take(plan.queries, tiles * kDenseQueries * step.heads.dim);
+  take(plan.scores, plan.most_tiles * plan.splits * kDenseQueries * plan.stride);
+  take(plan.factors, kFactors * batches);
+  take(plan.products, kProducts * batches);
   return bytes;
 }
 
+// Some batches of all: product = op(a) · b, column by column, for each of them.
+struct Batches {
+  cublasHandle_t blas;
+  const Plan& plan;
+  int all, first, count;
+
+  void Multiply(cublasOperation_t op, int m, int k, Factor a, int64_t lda, Factor b, int64_t ldb,
+                Product product, int64_t ldc) const {
+    const auto factor = [&](Factor of) {
+      return reinterpret_cast<const void* const*>(plan.factors + of * all + first);
+    };
+    auto* const* products = reinterpret_cast<void* const*>(plan.products + product * all + first);
+    const float one = 1.0f, zero = 0.0f;
+    CheckCublas(
+        cublasGemmBatchedEx(blas, op, CUBLAS_OP_N, m, kDenseQueries, k, &one, factor(a), CUDA_R_32F,
+                            static_cast<int>(lda), factor(b), CUDA_R_32F, static_cast<int>(ldb),
+                            &zero, products, CUDA_R_32F, static_cast<int>(ldc), count,
+                            CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
+        "products of a grid");
+  }
+};
+
+// As many tiles at a time as there is room for scores.
+void AttendDense(const GridStep& step, const Plan& plan, cublasHandle_t blas, cudaStream_t stream) {
+  const int dim = step.heads.dim;
+  Launch(PackKernel, static_cast<unsigned>(step.dense_count), kPackThreads, 0, stream, step, plan);
+  for (int first = 0; first < step.dense_count; first += plan.most_tiles) {
+    const int tiles = std::min(plan.most_tiles, step.dense_count - first);
+    const Batches batches = {blas, plan, step.dense_count * plan.splits, first * plan.splits,
+                             tiles * plan.splits};
+    // scores = queries · keysᵀ; outs = weights · values, each query's at its place.
+    batches.Multiply(CUBLAS_OP_T, plan.width, dim, kKeys, dim, kQueries, dim, kScores, plan.stride);
+    const dim3 queries(Blocks(int64_t{tiles} * kDenseQueries, kMaskThreads / kWarp), plan.splits);
+    Launch(MaskKernel, queries, kMaskThreads, 0, stream, step, plan, first);
+    batches.Multiply(CUBLAS_OP_N, dim, plan.width, kValues, dim, kWeights, plan.stride, kOuts,
+                     int64_t{plan.parts} * dim);
+  }
+}
+
 template <int kDim>
-void AttendToContext(const GridStep& step, const Plan& plan, cudaStream_t stream) {
-  using Large = LargeTile<kDim>;
-  using Small = SmallTile<kDim>;
-  const auto kv_heads = static_cast<unsigned>(step.heads.kv_heads);
-  const auto splits = static_cast<unsigned>(plan.splits);
-  const dim3 dense(Blocks(int64_t{step.rows} * step.heads.group(), Large::kQueries), kv_heads,
-                   splits);
-  Launch(DenseKernel<Large>, dense, Large::kThreads, Large::kSharedBytes, stream, step, plan);
-  const dim3 gather(static_cast<unsigned>(step.tile_count), kv_heads, splits);
-  Launch(GatherKernel<Small>, gather, Small::kThreads,
-         Small::kSharedBytes + plan.split_tokens * sizeof(uint16_t), stream, step, plan);
+void AttendGathered(const GridStep& step, const Plan& plan, cudaStream_t stream) {
+  using Shape = SmallTile<kDim>;
+  const dim3 grid(static_cast<unsigned>(step.gathered_count), plan.splits);
+  Launch(GatherKernel<Shape>, grid, Shape::kThreads,
+         Shape::kSharedBytes + plan.split_tokens * sizeof(uint16_t), stream, step, plan);
 }
 
 template <int kDim>
 void AttendToSuffix(const GridStep& step, const Plan& plan, cudaStream_t stream) {
   using Shape = SmallTile<kDim>;
-  const dim3 grid(step.rows * Blocks(step.heads.group(), Shape::kQueries), step.heads.kv_heads);
+  const dim3 grid(step.rows_count * Blocks(step.heads.group(), Shape::kQueries),
+                  step.heads.kv_heads);
   Launch(SuffixKernel<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, stream, step, plan);
 }
 
@@ -376,20 +417,16 @@ size_t GridScratchBytes(const GridStep& step) {
 }
 
 void Grid(const GridStep& step, void* scratch, float* out, const GridSeen& seen,
-          cudaStream_t stream) {
-  if (step.rows == 0) return;
+          cublasHandle_t blas, cudaStream_t stream) {
+  if (step.rows_count == 0) return;
   Plan plan;
   MakePlan(step, static_cast<uint8_t*>(scratch), plan);
-  if (step.tokens > 0) {
-    const int lists = step.sets * step.heads.kv_heads;
-    Launch(CountKernel, Blocks(lists, kCountThreads / kWarp), kCountThreads, 0, stream, step, plan);
-    Launch(PlanKernel, step.heads.kv_heads, kPlanThreads, 0, stream, step, plan);
-  }
+  if (step.dense_count > 0) AttendDense(step, plan, blas, stream);
   ForHeadDim(step.heads.dim, [&]<int kDim>() {
-    if (step.tokens > 0) AttendToContext<kDim>(step, plan, stream);
+    if (step.gathered_count * plan.splits > 0) AttendGathered<kDim>(step, plan, stream);
     AttendToSuffix<kDim>(step, plan, stream);
   });
-  const auto queries = static_cast<unsigned>(step.rows * step.heads.q_heads);
+  const auto queries = static_cast<unsigned>(step.rows_count * step.heads.q_heads);
   Launch(CombineKernel, queries, kCombineThreads, 0, stream, step, plan, out, seen);
 }
 

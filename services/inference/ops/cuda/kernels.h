@@ -2,6 +2,7 @@
 // launcher returns as soon as its kernels stand in the stream. Contracts are those of ops.h.
 #pragma once
 
+#include <cublas_v2.h>
 #include <cuda_runtime.h>
 
 #include <cstdint>
@@ -60,24 +61,26 @@ void CausalWeights(const float* q, const KvView& kv, const Heads& heads, int hea
 
 // grid.cu
 
-// GridAttention with everything on the device. Rows in the order of their keep set are cut into
-// tiles of queries that share it: see GridTile.
+// Queries of a KV head that one block or product takes: query q, begin <= q < end, is query head q
+// % group of row rows[q / group], where `rows` is an array of the step.
 struct GridTile {
-  int32_t begin, end;  // of row · group + query head within the KV head, over `rows_by_set`
+  int32_t kv_head, begin, end;
 };
+constexpr int kGridTileQueries = 16;  // at most, of a gathered tile
+
+// GridAttention with everything on the device, cut by PlanGrid (grid_plan.h).
 struct GridStep {
   const float* q;
   KvView context;
   KvView suffix;  // [slots, kv_heads, capacity, head_dim]
   Heads heads;
-  int rows, sets, tokens, words;
+  int rows_count, tokens, words, places, dense_count, gathered_count;
   const uint64_t* keep;
   const int32_t *row_set, *row_slot, *row_suffix_length;
   const int32_t* row_capture;  // null: no row is watched
   const uint64_t* spans;
-  const int32_t* rows_by_set;
-  const GridTile* tiles;
-  int tile_count;
+  const int32_t *rows, *place;
+  const GridTile *dense, *gathered;
 };
 // What the watched (row, query head)s saw, [rows, q_heads] on the device.
 struct GridSeen {
@@ -85,10 +88,9 @@ struct GridSeen {
   float* top_weight;
   float* answer_mass;
 };
-constexpr int kGridTileQueries = 16;  // at most, in a GridTile
 // Bytes of scratch memory that Grid needs.
 size_t GridScratchBytes(const GridStep& step);
 void Grid(const GridStep& step, void* scratch, float* out, const GridSeen& seen,
-          cudaStream_t stream);
+          cublasHandle_t blas, cudaStream_t stream);
 
 }  // namespace kvscope::inference::cuda

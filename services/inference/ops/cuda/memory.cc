@@ -8,7 +8,7 @@
 namespace kvscope::inference::cuda {
 namespace {
 
-constexpr size_t kRingBytes = 1 << 20;
+constexpr size_t kRingBytes = 4 << 20, kDownloadBytes = 1 << 20;
 constexpr size_t kMostRecent = 16;  // arrays that a layer may bring again
 
 }  // namespace
@@ -32,11 +32,19 @@ void PinnedMemory::Resize(size_t size_bytes) {
   size_bytes_ = size_bytes;
 }
 
-void Uploads::Reserve(size_t size_bytes) {
-  if (next_ + size_bytes <= size_bytes_) return;
+void Uploads::Rewind() {
   device_->Wait();  // for copies from the ring
   next_ = 0;
   recent_.clear();
+}
+
+void Uploads::MakeRoom() {
+  if (next_ > size_bytes_ / 2) Rewind();
+}
+
+void Uploads::Reserve(size_t size_bytes) {
+  if (next_ + size_bytes <= size_bytes_) return;
+  Rewind();
   if (size_bytes <= size_bytes_) return;
   size_bytes_ = 0;  // until there is memory for both
   const size_t larger = std::max(kRingBytes, 2 * size_bytes);
@@ -48,11 +56,13 @@ void Uploads::Reserve(size_t size_bytes) {
 const std::byte* Uploads::Place(const void* array, size_t size_bytes) {
   if (size_bytes == 0) return nullptr;
   auto* ring = static_cast<std::byte*>(ring_.data());
-  for (const Placed& placed : recent_) {
-    if (placed.size_bytes == size_bytes &&
-        std::memcmp(host_.data() + placed.begin, array, size_bytes) == 0) {
-      return ring + placed.begin;
-    }
+  const auto equal = std::find_if(recent_.begin(), recent_.end(), [&](const Placed& placed) {
+    return placed.size_bytes == size_bytes &&
+           std::memcmp(host_.data() + placed.begin, array, size_bytes) == 0;
+  });
+  if (equal != recent_.end()) {
+    std::rotate(recent_.begin(), equal, equal + 1);
+    return ring + recent_.front().begin;
   }
   const Placed placed = {std::exchange(next_, next_ + Padded(size_bytes)), size_bytes};
   std::memcpy(host_.data() + placed.begin, array, size_bytes);
@@ -69,7 +79,7 @@ void Downloads::Get(const void* from, size_t size_bytes,
   if (next_ + size_bytes > host_.size_bytes()) {
     device_->Wait();
     next_ = 0;  // also where nobody waited any more
-    if (size_bytes > host_.size_bytes()) host_.Resize(std::max(kRingBytes, 2 * size_bytes));
+    if (size_bytes > host_.size_bytes()) host_.Resize(std::max(kDownloadBytes, 2 * size_bytes));
   }
   std::byte* to = host_.data() + next_;
   CheckCuda(cudaMemcpyAsync(to, from, size_bytes, cudaMemcpyDeviceToHost, device_->stream()),

@@ -57,6 +57,8 @@ class Uploads {
  public:
   explicit Uploads(const std::shared_ptr<Device>& device) : device_(device), ring_(device) {}
 
+  // Waits if the ring is more than half full, so that no Put has to amid a step.
+  void MakeRoom();
   // The arrays on the device, for kernels that are put into the stream before the next Put; null
   // where one is empty.
   template <class... T>
@@ -71,6 +73,7 @@ class Uploads {
   };
 
   static size_t Padded(size_t bytes) { return (bytes + 15) / 16 * 16; }
+  void Rewind();  // to the ring's begin
   void Reserve(size_t size_bytes);
   const std::byte* Place(const void* array, size_t size_bytes);
 

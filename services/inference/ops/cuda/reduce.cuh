@@ -23,6 +23,14 @@ __device__ __forceinline__ float LaneMax(float value) {
   }
   return value;
 }
+template <int kGroup>
+__device__ __forceinline__ int LaneMin(int value) {
+#pragma unroll
+  for (int lanes = kGroup / 2; lanes > 0; lanes /= 2) {
+    value = min(value, __shfl_xor_sync(kAllLanes, value, lanes));
+  }
+  return value;
+}
 
 // Over a block of `kWarps` warps; `memory`: kWarps floats of shared memory that nobody uses.
 template <int kWarps>

@@ -14,9 +14,19 @@ constexpr int SplitTokens(int words) {
 }
 constexpr int64_t kPartBytes = 20;  // what a split keeps of a query beside its sums
 
+// Queries over keep sets that keep most are multiplied kDenseQueries at a time, if a KV head has at
+// least kLeastDenseQueries of them. Their scores take kScoresBytes, or more if one tile's do.
+constexpr int kDenseQueries = 64, kLeastDenseQueries = 64;
+constexpr int64_t kScoresBytes = 32 << 20;
+constexpr int64_t ScoreStride(int64_t tokens) { return (tokens + 31) / 32 * 32; }
+// Of queries with so many scores each.
+constexpr int64_t DenseTilesAtATime(int64_t scores) {
+  return std::max<int64_t>(kScoresBytes / (kDenseQueries * 4) / std::max<int64_t>(scores, 1), 1);
+}
+
 // The largest step of an evaluation.
 struct LargestStep {
-  int64_t rows = 0, sets = 0, tokens = 0, positions = 0;  // positions: tokens and suffixes
+  int64_t rows = 0, tokens = 0, positions = 0;  // positions: tokens and suffixes
   int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
   int64_t widest = 0;  // numbers of a row of a product's input
 };
@@ -29,11 +39,16 @@ constexpr int64_t BytesBesideTensors(const LargestStep& step) {
   const int split = SplitTokens(static_cast<int>((step.tokens + kWordTokens - 1) / kWordTokens));
   const int64_t parts = (step.tokens + split - 1) / split + 1;
   const int64_t queries = step.rows * step.q_heads;
-  const int64_t grid = queries * parts * (step.head_dim * 4 + kPartBytes) +
-                       4 * step.kv_heads * (step.sets + step.rows + 1) + 80;
+  const int64_t tiles = queries / kDenseQueries + step.kv_heads;  // the last of each is not full
+  const int64_t places = queries + step.kv_heads * kDenseQueries;
+  const int64_t scores = (parts - 1) * ScoreStride(std::min<int64_t>(split, step.tokens));
+  const int64_t scored = std::min(tiles, DenseTilesAtATime(scores));
+  const int64_t grid = places * parts * (step.head_dim * 4 + kPartBytes) +
+                       tiles * kDenseQueries * step.head_dim * 4 +
+                       scored * kDenseQueries * scores * 4 + 6 * 8 * tiles * (parts - 1) + 6 * 256;
   const int64_t seen = 3 * 4 * queries, inputs = 2 * step.rows * step.widest;
   const int64_t rotations = step.positions * 3 / 2 * step.head_dim * 4;
-  const int64_t rings = int64_t{4} << 20;
+  const int64_t rings = int64_t{6} << 20;
   return rings + (kBlasBytes + grid + seen + inputs + rotations) * 5 / 4;
 }
 

@@ -234,7 +234,8 @@ class ReferenceOps final : public Ops {
 
     std::vector<Source> sources;
     std::vector<int64_t> kept;
-    const uint64_t* keep = args.keep.u64() + (args.row_set[row] * kv_heads + kv_head) * words;
+    const int64_t list = args.row_set[row] * kv_heads + kv_head;
+    const uint64_t* keep = args.keep.u64() + list * words;
     for (int64_t t = 0; t < args.tokens; ++t) {
       if (!bit(keep, t)) continue;
       const int64_t at = (kv_head * args.k.dim(1) + t) * dim;
@@ -246,6 +247,8 @@ class ReferenceOps final : public Ops {
       const int64_t at = (suffix + s) * dim;
       sources.push_back({args.suffix_k.f32() + at, args.suffix_v.f32() + at});
     }
+    KVSCOPE_CHECK(static_cast<int64_t>(kept.size()) == args.kept[static_cast<size_t>(list)],
+                  "as many tokens as `kept` says");
     const int64_t index = r * heads + h;
     const std::vector<float> weights =
         Attend(args.q.f32() + index * dim, sources, dim, out.f32() + index * dim);
@@ -253,7 +256,8 @@ class ReferenceOps final : public Ops {
     if (args.row_capture.empty() || args.row_capture[row] < 0) return;
     const uint64_t* span = args.spans.data() + args.row_capture[row] * words;
     int32_t top = -1;
-    float top_weight = 0, mass = 0;
+    float top_weight = 0;
+    double mass = 0;
     for (size_t i = 0; i < kept.size(); ++i) {
       if (top < 0 || weights[i] > top_weight) {
         top = static_cast<int32_t>(kept[i]);
@@ -263,7 +267,7 @@ class ReferenceOps final : public Ops {
     }
     capture.top_token[static_cast<size_t>(index)] = top;
     capture.top_weight[static_cast<size_t>(index)] = top_weight;
-    capture.answer_mass[static_cast<size_t>(index)] = mass;
+    capture.answer_mass[static_cast<size_t>(index)] = static_cast<float>(mass);
   }
 };
 
