@@ -1,5 +1,8 @@
 // A device that is short of memory, or fails: what the engine says, and that it works on.
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -9,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "services/inference/engine/engine.h"
 #include "services/inference/engine/memory_plan.h"
+#include "services/inference/models/load.h"
 #include "tests/inference/cuda_emulation/emulation.h"
 
 namespace kvscope::inference {
@@ -106,6 +110,23 @@ TEST_F(DeviceMemory, AModelThatDoesNotFitIsRefusedWithNumbers) {
                                     "free"));
   SetMemory(kPlenty);
   EXPECT_TRUE(Load().ok());
+}
+
+TEST_F(DeviceMemory, AModelWhoseHeadsAreTooLargeIsRefused) {
+  const std::filesystem::path from =
+      std::filesystem::path(KVSCOPE_SOURCE_DIR) / "tests/golden/models/qwen3-tiny/config.json";
+  std::string config((std::istreambuf_iterator<char>(std::ifstream(from).rdbuf())), {});
+  const std::string head_dim = "\"head_dim\": 32";
+  config.replace(config.find(head_dim), head_dim.size(), "\"head_dim\": 288");
+  const std::filesystem::path directory =
+      std::filesystem::path(testing::TempDir()) / "heads_too_large";
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory / "config.json") << config;
+  const auto model = LoadModel(directory, "cuda", "float32");
+  ASSERT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument) << model.status();
+  EXPECT_THAT(std::string(model.status().message()),
+              HasSubstr("config.json: head_dim is 288; the device cuda computes attention of heads "
+                        "up to 256"));
 }
 
 TEST_F(DeviceMemory, EvaluationsGoOnInSmallerSlicesWithTheSameAnswers) {

@@ -87,5 +87,37 @@ TEST(GridPlan, WhatIsMultiplied) {
   EXPECT_EQ(CheckPlan({}, {1000, 1000}, heads), 0);
 }
 
+// Plans that are made without a device count on it.
+TEST(GridPlan, ScratchMemoryIsPlannedFor) {
+  for (const Heads& heads :
+       {Heads{4, 4, 8}, Heads{24, 8, 128}, Heads{40, 1, 6}, Heads{32, 8, 256}}) {
+    for (const size_t rows : {1u, 16u, 100u, 512u}) {
+      for (const int tokens : {1, 511, 2000, 9000, 100000}) {
+        for (const int kept : {tokens, tokens / 2}) {
+          const std::vector<int32_t> row_set(rows, 0);
+          const std::vector<int32_t> lists(static_cast<size_t>(heads.kv_heads), kept);
+          const GridPlan plan = PlanGrid(row_set, lists, tokens, heads);
+          GridStep step = {};
+          step.heads = heads;
+          step.rows_count = static_cast<int>(rows);
+          step.tokens = tokens;
+          step.words = (tokens + kWordTokens - 1) / kWordTokens;
+          step.places = plan.places;
+          step.dense_count = static_cast<int>(plan.dense.size());
+          const LargestStep largest = {.rows = step.rows_count,
+                                       .tokens = tokens,
+                                       .q_heads = heads.q_heads,
+                                       .kv_heads = heads.kv_heads,
+                                       .head_dim = heads.dim};
+          const int64_t beside = BytesBesideTensors({}) + 3 * 4 * step.rows_count * heads.q_heads;
+          EXPECT_LE(static_cast<int64_t>(GridScratchBytes(step)),
+                    BytesBesideTensors(largest) - beside)
+              << rows << " rows, " << tokens << " tokens, " << kept << " kept";
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kvscope::inference::cuda
