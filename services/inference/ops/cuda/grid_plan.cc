@@ -21,8 +21,10 @@ class Planner {
   GridPlan Plan() {
     plan_.rows = by_set_;
     plan_.place.resize(row_set_.size() * static_cast<size_t>(heads_.kv_heads));
-    std::vector<bool> multiplies;  // of each KV head: whether it has dense rows
-    for (int head = 0; head < heads_.kv_heads; ++head) multiplies.push_back(AddDense(head));
+    std::vector<bool> multiplies(static_cast<size_t>(heads_.kv_heads));  // it has dense rows
+    for (int head = 0; head < heads_.kv_heads; ++head) {
+      multiplies[static_cast<size_t>(head)] = AddDense(head);
+    }
     for (int head = 0; head < heads_.kv_heads; ++head) {
       AddGathered(head, multiplies[static_cast<size_t>(head)]);
     }

@@ -210,6 +210,7 @@ class ReferenceOps final : public Ops {
                                    float* out) {
     const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
     std::vector<float> weights;
+    weights.reserve(sources.size());
     for (const Source& source : sources) weights.push_back(Dot(q, source.key, dim) * scale);
     const float max = *std::max_element(weights.begin(), weights.end());
     double sum = 0;
