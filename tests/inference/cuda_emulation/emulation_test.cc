@@ -208,7 +208,8 @@ TEST_F(Emulation, ProductsOfBFloat16) {
   };
   EXPECT_EQ(multiply(CUBLAS_OP_T, k), CUBLAS_STATUS_SUCCESS);
   EXPECT_EQ(multiply(CUBLAS_OP_T, k - 1), CUBLAS_STATUS_INVALID_VALUE);
-  EXPECT_EQ(multiply(CUBLAS_OP_N, k), CUBLAS_STATUS_NOT_SUPPORTED);
+  EXPECT_EQ(multiply(CUBLAS_OP_N, m - 1), CUBLAS_STATUS_INVALID_VALUE);
+  EXPECT_EQ(multiply(CUBLAS_OP_C, k), CUBLAS_STATUS_NOT_SUPPORTED);
   std::vector<float> c(m * n);
   cudaMemcpyAsync(c.data(), device_c, c.size() * sizeof(float), cudaMemcpyDeviceToHost, stream_);
   cudaStreamSynchronize(stream_);
@@ -225,6 +226,58 @@ TEST_F(Emulation, ProductsOfBFloat16) {
   cudaFree(device_a);
   cudaFree(device_b);
   cudaFree(device_c);
+}
+
+TEST_F(Emulation, BatchesOfProducts) {
+  constexpr int kM = 2, kN = 3, kK = 5, kCount = 2;
+  std::vector<float> host(kCount * (kM * kK + kK * kN + kM * kN));
+  for (size_t i = 0; i < host.size(); ++i) host[i] = static_cast<float>(i * 7 % 11) - 5;
+  float* numbers;
+  void** addresses;
+  cudaMalloc(reinterpret_cast<void**>(&numbers), host.size() * sizeof(float));
+  cudaMalloc(reinterpret_cast<void**>(&addresses), 3 * kCount * sizeof(void*));
+  const size_t b_begin = kCount * kM * kK, c_begin = b_begin + kCount * kK * kN;
+  std::vector<void*> where;
+  for (size_t i = 0; i < kCount; ++i) where.push_back(numbers + i * kM * kK);
+  for (size_t i = 0; i < kCount; ++i) where.push_back(numbers + b_begin + i * kK * kN);
+  for (size_t i = 0; i < kCount; ++i) where.push_back(numbers + c_begin + i * kM * kN);
+  cublasHandle_t blas;
+  cublasCreate(&blas);
+  cublasSetStream(blas, stream_);
+  const float one = 1, zero = 0;
+  // Before their numbers and addresses are there: they are read when the stream comes to it.
+  cudaMemcpyAsync(numbers, host.data(), host.size() * sizeof(float), cudaMemcpyHostToDevice,
+                  stream_);
+  cudaMemcpyAsync(addresses, where.data(), where.size() * sizeof(void*), cudaMemcpyHostToDevice,
+                  stream_);
+  const auto multiply = [&](void** all) {
+    return cublasGemmBatchedEx(blas, CUBLAS_OP_N, CUBLAS_OP_N, kM, kN, kK, &one, all, CUDA_R_32F,
+                               kM, all + kCount, CUDA_R_32F, kK, &zero, all + 2 * kCount,
+                               CUDA_R_32F, kM, kCount, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT);
+  };
+  ASSERT_EQ(multiply(addresses), CUBLAS_STATUS_SUCCESS);
+  std::vector<float> c(kCount * kM * kN);
+  cudaMemcpyAsync(c.data(), numbers + c_begin, c.size() * sizeof(float), cudaMemcpyDeviceToHost,
+                  stream_);
+  cudaStreamSynchronize(stream_);
+  for (size_t batch = 0; batch < kCount; ++batch) {
+    for (size_t j = 0; j < kN; ++j) {
+      for (size_t i = 0; i < kM; ++i) {
+        float expected = 0;
+        for (size_t p = 0; p < kK; ++p) {
+          expected +=
+              host[batch * kM * kK + p * kM + i] * host[b_begin + (batch * kN + j) * kK + p];
+        }
+        EXPECT_EQ(c[(batch * kN + j) * kM + i], expected);
+      }
+    }
+  }
+  ASSERT_EQ(multiply(where.data()), CUBLAS_STATUS_SUCCESS);
+  EXPECT_THAT([&] { cudaStreamSynchronize(stream_); },
+              testing::ThrowsMessage<KernelError>(testing::HasSubstr("not in device memory")));
+  cublasDestroy(blas);
+  cudaFree(numbers);
+  cudaFree(addresses);
 }
 
 }  // namespace
