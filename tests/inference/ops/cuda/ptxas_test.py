@@ -22,7 +22,7 @@ SHARED = re.compile(r"(\d+) bytes smem")
 
 
 def short_names(mangled):
-    """The kernel's name, with its template's numbers: DenseKernel<128,64,64>."""
+    """The kernel's name, with its template's numbers: CausalKernel<128,64,64>."""
     names = subprocess.run(
         ["c++filt"], input="\n".join(mangled), capture_output=True, text=True, check=True
     ).stdout.splitlines()
