@@ -32,6 +32,29 @@ TEST(Economy, AnEqualStepUpdatesTheGraphOfTheLast) {
   EXPECT_EQ(step(3, x), (std::vector<int>{1, 0}));
 }
 
+// A step that brings a quarter of what the ring of arguments holds: no step waits amid its ops for
+// the ring, which would cut its graph in two.
+TEST(Economy, AStepIsOneGraphWhereverItsArraysLie) {
+  constexpr int kRows = 100'000;
+  Bench bench("cuda");
+  Ops& ops = bench.ops();
+  Random random(1);
+  const Tensor x = bench.Put(random.Normals({4, 1})), y = bench.New({kRows, 1});
+  std::vector<int32_t> rows(kRows);
+  ops.Rows(x, rows, y);  // makes the ring
+  const Counts before = Count();
+  for (int step = 0; step < 12; ++step) {
+    ops.BeginStep();
+    for (int layer = 0; layer < 3; ++layer) {
+      rows[static_cast<size_t>(step * 3 + layer)] = 1 + layer;  // unlike the arrays before
+      ops.Rows(x, rows, y);
+    }
+    bench.Get(y);
+  }
+  EXPECT_EQ(Count().graphs_built - before.graphs_built, 1);
+  EXPECT_EQ(Count().graphs_updated - before.graphs_updated, 11);
+}
+
 TEST(Economy, AnArrayOfEachLayerIsCopiedOnce) {
   Bench bench("cuda");
   Ops& ops = bench.ops();

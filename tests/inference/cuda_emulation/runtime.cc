@@ -7,177 +7,26 @@
 #include "tests/inference/cuda_emulation/runtime.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "tests/inference/cuda_emulation/block.h"
 #include "tests/inference/cuda_emulation/emulation.h"
-#include "tests/inference/cuda_emulation/fiber.h"
 #include "tests/inference/cuda_emulation/race_check.h"
+#include "tests/inference/cuda_emulation/runtime_state.h"
 
 namespace kvscope::cuda_emulation {
 namespace {
 
 constexpr size_t kDefaultDynamicBytes = 48 << 10;  // without cudaFuncSetAttribute
 constexpr size_t kMostDynamicBytes = 99 << 10;     // of sm_86 and sm_89, the smallest
-constexpr int kUnset = 0xff;                       // fresh memory reads as NaN
 constexpr unsigned kMostThreads = 1024, kMostBlocksYZ = 65535;
-
-thread_local int current = 0;  // the thread's device
-thread_local cudaError_t last_error = cudaSuccess;
-
-using Work = std::function<void()>;
-struct Node {
-  const void* kind;
-  Work work;
-};
-using Nodes = std::vector<Node>;
-struct Stream {
-  int ordinal = current;
-  std::deque<Work> queue;
-  std::unique_ptr<Nodes> captured;  // null: it is not capturing
-  std::thread::id capturer;         // the thread that began to
-};
-struct Event {
-  Stream* stream = nullptr;  // that it was recorded in; null: in none
-  bool come = false;
-};
-using EventHandle = std::shared_ptr<Event>;  // one that is destroyed may still be waited for
-struct Pool {
-  int ordinal;
-  size_t used = 0, reserved = 0;
-};
-
-// A number of the environment.
-template <class T>
-T Setting(const char* name, T otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : static_cast<T>(std::atoll(text));
-}
-
-struct Allocation {
-  int ordinal;
-  size_t size_bytes;
-  Pool* pool = nullptr;  // null: of cudaMalloc
-  bool freed = false;    // in the order of its stream: what is called from now on must not use it
-};
-
-struct Device {  // all of them: what tells them apart is kept with what is theirs
-  std::recursive_mutex mutex;
-  std::map<uintptr_t, Allocation> memory;
-  int at_work = 0;  // streams that are being drained
-  std::vector<Stream*> streams;
-  std::map<const void*, size_t> dynamic_limits;  // of kernels that asked for more
-  unsigned schedule = Setting("KVSCOPE_CUDA_SCHEDULE", 0);
-  size_t memory_bytes = Setting<size_t>("KVSCOPE_CUDA_MEMORY", size_t{1} << 30);
-  int kernels_left = Setting("KVSCOPE_CUDA_FAILS_AFTER", -1);  // negative: it does not fail
-  bool failed = false;
-  int count = Setting("KVSCOPE_CUDA_DEVICES", 1);
-  int driver = CUDART_VERSION;
-  int allocations_left = -1;  // negative: none fails
-  int capability = Setting("KVSCOPE_CUDA_CAPABILITY", 80);
-  Counts counts;
-};
-Device& device = *new Device;  // never destroyed: tensors may outlive static objects
-
-cudaError_t Fail(cudaError_t error) { return last_error = error; }
-// What every call of a device that has failed gives.
-cudaError_t Sticky() { return device.failed ? cudaErrorIllegalAddress : cudaSuccess; }
-
-class DeviceAtWork {
- public:
-  explicit DeviceAtWork(int ordinal) {
-    if (device.at_work++ > 0) return;
-    for (const auto& [at, memory] : device.memory) {
-      if (memory.ordinal == ordinal) Unpoison(reinterpret_cast<void*>(at), memory.size_bytes);
-    }
-  }
-  ~DeviceAtWork() {
-    if (--device.at_work > 0) return;
-    for (const auto& [at, memory] : device.memory) {
-      Poison(reinterpret_cast<void*>(at), memory.size_bytes);
-    }
-  }
-};
-
-// Until the event has come, or to its end.
-void Drain(Stream& stream, const Event* until = nullptr) {
-  if (stream.queue.empty()) return;
-  const DeviceAtWork at_work(stream.ordinal);
-  while (!stream.queue.empty() && (until == nullptr || !until->come)) {
-    const Work work = std::move(stream.queue.front());
-    stream.queue.pop_front();
-    work();
-  }
-}
 
 void Await(const Event& event) {
   if (event.stream != nullptr && !event.come) Drain(*event.stream, &event);
-}
-
-Stream& Of(cudaStream_t stream) { return *reinterpret_cast<Stream*>(stream); }
-EventHandle& Of(cudaEvent_t event) { return *reinterpret_cast<EventHandle*>(event); }
-
-// What may not be called while a stream captures for this thread
-// (cudaStreamCaptureModeThreadLocal), or on one that captures.
-bool Captures() {
-  return std::any_of(device.streams.begin(), device.streams.end(), [](const Stream* stream) {
-    return stream->captured != nullptr && stream->capturer == std::this_thread::get_id();
-  });
-}
-bool Captures(cudaStream_t stream) { return Of(stream).captured != nullptr; }
-
-size_t AllocatedBytes(int ordinal) {
-  size_t bytes = 0;
-  for (const auto& [at, memory] : device.memory) {
-    if (memory.ordinal == ordinal && !memory.freed) bytes += memory.size_bytes;
-  }
-  return bytes;
-}
-
-// Whether this allocation is the one that is to fail.
-bool FailsNow() {
-  ++device.counts.allocations;
-  return device.allocations_left >= 0 && device.allocations_left-- == 0;
-}
-
-cudaError_t Allocate(void** memory, size_t size_bytes, int ordinal, Pool* pool) {
-  if (device.failed) return Fail(Sticky());
-  const size_t allocated = AllocatedBytes(ordinal) + size_bytes;
-  if (FailsNow() || allocated > device.memory_bytes) return Fail(cudaErrorMemoryAllocation);
-  device.counts.most_memory = std::max(device.counts.most_memory, allocated);
-  if (posix_memalign(memory, 256, size_bytes) != 0) return Fail(cudaErrorMemoryAllocation);
-  std::memset(*memory, kUnset, size_bytes);
-  device.memory[reinterpret_cast<uintptr_t>(*memory)] = {ordinal, size_bytes, pool};
-  if (device.at_work == 0) Poison(*memory, size_bytes);
-  return cudaSuccess;
-}
-
-// The allocation that all of it lies in, or null.
-const Allocation* FindMemory(const void* memory, size_t size_bytes) {
-  const auto at = reinterpret_cast<uintptr_t>(memory);
-  auto next = device.memory.upper_bound(at);
-  if (next == device.memory.begin()) return nullptr;
-  --next;
-  const uintptr_t end = next->first + next->second.size_bytes;
-  return at <= end && size_bytes <= end - at ? &next->second : nullptr;
-}
-
-void Release(void* memory) {
-  const auto found = device.memory.find(reinterpret_cast<uintptr_t>(memory));
-  Unpoison(memory, found->second.size_bytes);
-  device.memory.erase(found);
-  std::free(memory);
 }
 
 void RunKernel(dim3 grid, dim3 block, size_t shared_bytes, const Work& body) {
@@ -194,6 +43,24 @@ void RunKernel(dim3 grid, dim3 block, size_t shared_bytes, const Work& body) {
 }
 
 }  // namespace
+
+Device& device = *new Device;  // never destroyed: tensors may outlive static objects
+
+bool Captures() {
+  return std::any_of(device.streams.begin(), device.streams.end(), [](const Stream* stream) {
+    return stream->captured != nullptr && stream->capturer == std::this_thread::get_id();
+  });
+}
+
+void Drain(Stream& stream, const Event* until) {
+  if (stream.queue.empty()) return;
+  const DeviceAtWork at_work(stream.ordinal);
+  while (!stream.queue.empty() && (until == nullptr || !until->come)) {
+    const Work work = std::move(stream.queue.front());
+    stream.queue.pop_front();
+    work();
+  }
+}
 
 void SetSchedule(unsigned schedule) { device.schedule = schedule; }
 void SetDevices(int count) { device.count = count; }
@@ -216,10 +83,6 @@ void SetFailure(int kernels) {
 Counts Count() { return device.counts; }
 
 int CurrentDevice() { return current; }
-
-bool InDeviceMemory(const void* memory, size_t size_bytes) {
-  return FindMemory(memory, size_bytes) != nullptr;
-}
 
 void Enqueue(cudaStream_t stream, const void* kind, std::function<void()> work) {
   Stream& own = Of(stream);
@@ -257,112 +120,6 @@ void EnqueueKernel(const void* kernel, dim3 grid, dim3 block, size_t shared_byte
 
 using namespace kvscope::cuda_emulation;  // NOLINT(google-build-using-namespace): C functions
 extern "C" {
-
-cudaError_t cudaMalloc(void** memory, size_t size_bytes) {
-  const std::lock_guard lock(device.mutex);
-  if (Captures()) return Fail(cudaErrorStreamCaptureUnsupported);
-  return Allocate(memory, size_bytes, current, nullptr);
-}
-
-cudaError_t cudaFree(void* memory) {
-  const std::lock_guard lock(device.mutex);
-  if (memory == nullptr) return cudaSuccess;
-  if (Captures()) return Fail(cudaErrorStreamCaptureUnsupported);
-  for (Stream* stream : device.streams) Drain(*stream);  // as the driver does
-  if (!InDeviceMemory(memory, 1)) return Fail(cudaErrorInvalidValue);
-  Release(memory);
-  return cudaSuccess;
-}
-
-cudaError_t cudaMallocHost(void** memory, size_t size_bytes) {
-  const std::lock_guard lock(device.mutex);
-  if (Captures()) return Fail(cudaErrorStreamCaptureUnsupported);
-  *memory = FailsNow() ? nullptr : std::malloc(size_bytes);
-  if (*memory == nullptr) return Fail(cudaErrorMemoryAllocation);
-  std::memset(*memory, kUnset, size_bytes);
-  return cudaSuccess;
-}
-cudaError_t cudaFreeHost(void* memory) {
-  std::free(memory);
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
-  *pool = reinterpret_cast<cudaMemPool_t>(new Pool{properties->location.id});
-  return cudaSuccess;
-}
-cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
-  const std::lock_guard lock(device.mutex);
-  const auto* own = reinterpret_cast<Pool*>(pool);
-  for (Stream* stream : device.streams) Drain(*stream);
-  if (own->used > 0) return Fail(cudaErrorInvalidValue);  // here: it would be a leak
-  delete own;
-  return cudaSuccess;
-}
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void*) {
-  return attribute == cudaMemPoolAttrReleaseThreshold ? cudaSuccess : Fail(cudaErrorNotSupported);
-}
-cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  const std::lock_guard lock(device.mutex);
-  const auto* own = reinterpret_cast<Pool*>(pool);
-  switch (attribute) {
-    case cudaMemPoolAttrUsedMemCurrent:
-      *static_cast<uint64_t*>(value) = own->used;
-      return cudaSuccess;
-    case cudaMemPoolAttrReservedMemCurrent:
-      *static_cast<uint64_t*>(value) = own->reserved;
-      return cudaSuccess;
-    default:
-      return Fail(cudaErrorNotSupported);
-  }
-}
-cudaError_t cudaMallocFromPoolAsync(void** memory, size_t size_bytes, cudaMemPool_t pool,
-                                    cudaStream_t stream) {
-  const std::lock_guard lock(device.mutex);
-  if (Captures(stream)) return Fail(cudaErrorNotSupported);  // here: it would be a node
-  auto* own = reinterpret_cast<Pool*>(pool);
-  if (Of(stream).ordinal != own->ordinal) return Fail(cudaErrorInvalidValue);
-  const cudaError_t error = Allocate(memory, size_bytes, own->ordinal, own);
-  if (error != cudaSuccess) return error;
-  own->used += size_bytes;
-  own->reserved = std::max(own->reserved, own->used);
-  return cudaSuccess;
-}
-cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
-  const std::lock_guard lock(device.mutex);
-  if (Captures(stream)) return Fail(cudaErrorNotSupported);
-  const auto found = device.memory.find(reinterpret_cast<uintptr_t>(memory));
-  if (found == device.memory.end() || found->second.freed) return Fail(cudaErrorInvalidValue);
-  found->second.freed = true;
-  found->second.pool->used -= found->second.size_bytes;
-  Enqueue(stream, nullptr, [memory] { Release(memory); });
-  return cudaSuccess;
-}
-cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-  const std::lock_guard lock(device.mutex);
-  *total = device.memory_bytes;
-  *free = *total - std::min(*total, AllocatedBytes(current));
-  return Sticky();
-}
-
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t size_bytes, cudaMemcpyKind kind,
-                            cudaStream_t stream) {
-  const std::lock_guard lock(device.mutex);
-  const auto fits = [&](const void* memory, bool on_device) {
-    const Allocation* found = FindMemory(memory, on_device ? size_bytes : 1);
-    if (found != nullptr && found->ordinal != Of(stream).ordinal) return false;
-    return (found != nullptr && !found->freed) == on_device;
-  };
-  const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
-  const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-  if (!fits(to, to_device) || !fits(from, from_device)) return Fail(cudaErrorInvalidValue);
-  static const char kCopy = 0;
-  ++device.counts.copies;
-  Enqueue(stream, &kCopy, [=] {
-    if (!device.failed) std::memmove(to, from, size_bytes);
-  });
-  return Sticky();
-}
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   const std::lock_guard lock(device.mutex);

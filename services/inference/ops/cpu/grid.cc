@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "services/inference/ops/cpu/attention.h"
 #include "services/inference/ops/cpu/kernels.h"
 #include "services/inference/ops/cpu/rows.h"
+#include "services/inference/ops/rows_by_set.h"
 
 namespace kvscope::inference::cpu {
 namespace {
@@ -48,12 +48,7 @@ size_t GatheredRows(int64_t group, int64_t kept) {
 // Blocks of every KV head: rows with a small keep set by set, all others together.
 std::vector<GridBlock> Plan(const GridAttention& args) {
   const int64_t kv_heads = args.k.dim(0), group = args.q.dim(1) / kv_heads;
-  std::vector<int32_t> by_set(args.row_set.size());
-  std::iota(by_set.begin(), by_set.end(), 0);
-  const auto set_of = [&](int32_t row) { return args.row_set[static_cast<size_t>(row)]; };
-  std::stable_sort(by_set.begin(), by_set.end(),
-                   [&](int32_t a, int32_t b) { return set_of(a) < set_of(b); });
-
+  const RowsBySet by_set(args.row_set);
   std::vector<GridBlock> blocks;
   const auto cut = [&](int64_t kv_head, std::span<const int32_t> rows, size_t most, bool gather) {
     for (size_t i = 0; i < rows.size(); i += most) {
@@ -64,11 +59,9 @@ std::vector<GridBlock> Plan(const GridAttention& args) {
   std::vector<int32_t> dense;
   for (int64_t head = 0; head < kv_heads; ++head) {
     dense.clear();
-    for (size_t begin = 0, end = 0; begin < by_set.size(); begin = end) {
-      const int32_t set = set_of(by_set[begin]);
-      while (end < by_set.size() && set_of(by_set[end]) == set) ++end;
-      const std::span<const int32_t> rows(by_set.data() + begin, end - begin);
-      const int64_t kept = args.kept[static_cast<size_t>(set * kv_heads + head)];
+    for (const SetRun& run : by_set.runs()) {
+      const std::span<const int32_t> rows = by_set.rows(run);
+      const int64_t kept = args.kept[static_cast<size_t>(run.set * kv_heads + head)];
       if (2 * kept <= args.tokens) {
         cut(head, rows, GatheredRows(group, kept), true);
       } else {

@@ -1,9 +1,10 @@
 #include "services/inference/ops/cuda/grid_plan.h"
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 
 #include "services/inference/ops/cuda/scratch.h"
+#include "services/inference/ops/rows_by_set.h"
 
 namespace kvscope::inference::cuda {
 namespace {
@@ -12,80 +13,77 @@ class Planner {
  public:
   Planner(std::span<const int32_t> row_set, std::span<const int32_t> kept, int64_t tokens,
           const Heads& heads)
-      : row_set_(row_set), kept_(kept), tokens_(tokens), heads_(heads), by_set_(row_set.size()) {
-    std::iota(by_set_.begin(), by_set_.end(), 0);
-    std::stable_sort(by_set_.begin(), by_set_.end(),
-                     [&](int32_t a, int32_t b) { return Set(a) < Set(b); });
+      : kept_(kept), tokens_(tokens), heads_(heads), by_set_(row_set) {
+    plan_.rows = by_set_.rows();
+    plan_.place.resize(row_set.size() * static_cast<size_t>(heads_.kv_heads));
   }
 
   GridPlan Plan() {
-    plan_.rows = by_set_;
-    plan_.place.resize(row_set_.size() * static_cast<size_t>(heads_.kv_heads));
-    std::vector<bool> multiplies(static_cast<size_t>(heads_.kv_heads));  // it has dense rows
+    std::vector<bool> multiplies(static_cast<size_t>(heads_.kv_heads));  // its dense rows
     for (int head = 0; head < heads_.kv_heads; ++head) {
       multiplies[static_cast<size_t>(head)] = AddDense(head);
     }
     for (int head = 0; head < heads_.kv_heads; ++head) {
-      AddGathered(head, multiplies[static_cast<size_t>(head)]);
+      for (const SetRun& run : by_set_.runs()) {
+        if (multiplies[static_cast<size_t>(head)] && KeepsMost(run, head)) continue;
+        AddGathered(run, head);
+      }
     }
     return std::move(plan_);
   }
 
  private:
-  int32_t Set(int32_t row) const { return row_set_[static_cast<size_t>(row)]; }
-  bool KeepsMost(int32_t row, int head) const {
-    const auto list = static_cast<size_t>(Set(row)) * static_cast<size_t>(heads_.kv_heads) +
-                      static_cast<size_t>(head);
-    return 2 * int64_t{kept_[list]} > tokens_;
+  size_t At(int32_t row_or_set, int head) const {
+    return static_cast<size_t>(row_or_set) * static_cast<size_t>(heads_.kv_heads) +
+           static_cast<size_t>(head);
   }
-  void Place(int32_t row, int head, int place) {
-    plan_.place[static_cast<size_t>(row) * static_cast<size_t>(heads_.kv_heads) +
-                static_cast<size_t>(head)] = place;
+  bool KeepsMost(const SetRun& run, int head) const {
+    return 2 * int64_t{kept_[At(run.set, head)]} > tokens_;
   }
-
-  bool AddDense(int head) {
-    const auto count = std::count_if(by_set_.begin(), by_set_.end(),
-                                     [&](int32_t row) { return KeepsMost(row, head); });
-    const int queries = static_cast<int>(count) * heads_.group();
-    if (queries < kLeastDenseQueries) return false;
-    const int begin = static_cast<int>(plan_.rows.size()) * heads_.group();
-    int place = plan_.places;
-    for (const int32_t row : by_set_) {
-      if (!KeepsMost(row, head)) continue;
-      plan_.rows.push_back(row);
-      Place(row, head, place);
+  // Gives the rows' queries places one after the other, from `place` on.
+  int Place(std::span<const int32_t> rows, int head, int place) {
+    for (const int32_t row : rows) {
+      plan_.place[At(row, head)] = place;
       place += heads_.group();
     }
-    for (int query = 0; query < queries; query += kDenseQueries) {
-      const int end = std::min(query + kDenseQueries, queries);
-      plan_.dense.push_back({head, begin + query, begin + end});
-      plan_.places += kDenseQueries;
+    return place;
+  }
+  // Cuts queries [begin, end) of `plan_.rows` into tiles.
+  void Cut(int head, int begin, int end, int most, std::vector<GridTile>& tiles) {
+    for (; begin < end; begin += most) {
+      tiles.push_back({head, begin, std::min(begin + most, end)});
     }
+  }
+
+  // Nothing if there are too few of them.
+  bool AddDense(int head) {
+    std::vector<int32_t> rows;
+    for (const SetRun& run : by_set_.runs()) {
+      if (!KeepsMost(run, head)) continue;
+      const std::span<const int32_t> more = by_set_.rows(run);
+      rows.insert(rows.end(), more.begin(), more.end());
+    }
+    const int queries = static_cast<int>(rows.size()) * heads_.group();
+    if (queries < kLeastDenseQueries) return false;
+    const int begin = static_cast<int>(plan_.rows.size()) * heads_.group();
+    plan_.rows.insert(plan_.rows.end(), rows.begin(), rows.end());
+    Place(rows, head, plan_.places);
+    Cut(head, begin, begin + queries, kDenseQueries, plan_.dense);
+    plan_.places = static_cast<int>(plan_.dense.size()) * kDenseQueries;
     return true;
   }
 
-  // Rows in the order of their keep set, cut where it changes.
-  void AddGathered(int head, bool multiplies) {
-    const int group = heads_.group(), rows = static_cast<int>(by_set_.size());
-    const auto row_at = [&](int i) { return by_set_[static_cast<size_t>(i)]; };
-    for (int begin = 0, end = 0; begin < rows; begin = end) {
-      const int32_t first = row_at(begin);
-      while (end < rows && Set(row_at(end)) == Set(first)) ++end;
-      if (multiplies && KeepsMost(first, head)) continue;
-      for (int i = begin; i < end; ++i) {
-        Place(row_at(i), head, plan_.places);
-        plan_.places += group;
-      }
-      for (int query = begin * group; query < end * group; query += kGridTileQueries) {
-        plan_.gathered.push_back({head, query, std::min(query + kGridTileQueries, end * group)});
-      }
-    }
+  void AddGathered(const SetRun& run, int head) {
+    const int group = heads_.group();
+    plan_.places = Place(by_set_.rows(run), head, plan_.places);
+    Cut(head, static_cast<int>(run.begin) * group, static_cast<int>(run.end) * group,
+        kGridTileQueries, plan_.gathered);
   }
 
-  const std::span<const int32_t> row_set_, kept_;
+  const std::span<const int32_t> kept_;
   const int64_t tokens_;
   const Heads heads_;
-  std::vector<int32_t> by_set_;
+  const RowsBySet by_set_;
   GridPlan plan_;
 };
 

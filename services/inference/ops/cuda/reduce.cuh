@@ -7,29 +7,25 @@
 namespace kvscope::inference::cuda {
 
 // Over each group of `kGroup` neighbouring lanes, a power of two.
-template <int kGroup, class T>
-__device__ __forceinline__ T LaneSum(T value) {
+template <int kGroup, class T, class Join>
+__device__ __forceinline__ T LaneReduce(T value, Join&& join) {
 #pragma unroll
   for (int lanes = kGroup / 2; lanes > 0; lanes /= 2) {
-    value += __shfl_xor_sync(kAllLanes, value, lanes);
+    value = join(value, __shfl_xor_sync(kAllLanes, value, lanes));
   }
   return value;
+}
+template <int kGroup, class T>
+__device__ __forceinline__ T LaneSum(T value) {
+  return LaneReduce<kGroup>(value, [](T a, T b) { return a + b; });
 }
 template <int kGroup>
 __device__ __forceinline__ float LaneMax(float value) {
-#pragma unroll
-  for (int lanes = kGroup / 2; lanes > 0; lanes /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, lanes));
-  }
-  return value;
+  return LaneReduce<kGroup>(value, [](float a, float b) { return fmaxf(a, b); });
 }
 template <int kGroup>
 __device__ __forceinline__ int LaneMin(int value) {
-#pragma unroll
-  for (int lanes = kGroup / 2; lanes > 0; lanes /= 2) {
-    value = min(value, __shfl_xor_sync(kAllLanes, value, lanes));
-  }
-  return value;
+  return LaneReduce<kGroup>(value, [](int a, int b) { return min(a, b); });
 }
 
 // Over a block of `kWarps` warps; `memory`: kWarps floats of shared memory that nobody uses.
