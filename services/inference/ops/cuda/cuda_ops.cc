@@ -1,6 +1,5 @@
 #include "services/inference/ops/cuda/cuda_ops.h"
 
-#include <cublas_v2.h>
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "services/inference/ops/cuda/device.h"
 #include "services/inference/ops/cuda/grid_plan.h"
 #include "services/inference/ops/cuda/kernels.h"
+#include "services/inference/ops/cuda/linear.h"
 #include "services/inference/ops/cuda/memory.h"
 #include "services/inference/ops/cuda/scratch.h"
 #include "services/inference/ops/cuda/status.h"
@@ -22,7 +22,6 @@
 namespace kvscope::inference {
 namespace {
 
-using cuda::CheckCublas;
 using cuda::CheckCuda;
 using cuda::Device;
 using cuda::DeviceMemory;
@@ -37,26 +36,10 @@ std::string Version(int number) {
   return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
 }
 
-struct CudaLinear final : PackedLinear {
-  explicit CudaLinear(const std::shared_ptr<Device>& device) : weight(device), bias(device) {}
-  DType compute = DType::kFloat32;  // of `weight`
-  DeviceMemory weight;              // [out, in]
-  DeviceMemory bias;                // float32 [out]; of no size where there is none
-};
-
 class CudaOps final : public Ops {
  public:
-  explicit CudaOps(int ordinal) : device_(std::make_shared<Device>(ordinal)) {
-    void* memory = blas_memory_.Reserve(cuda::kBlasBytes);  // while there is no handle to lose
-    CheckCublas(cublasCreate(&blas_), "cublasCreate");
-    CheckCublas(cublasSetStream(blas_, stream()), "cublasSetStream");
-    // Its own would be allocated anew for each graph that a product is captured into.
-    CheckCublas(cublasSetWorkspace(blas_, memory, cuda::kBlasBytes), "cublasSetWorkspace");
-  }
-  ~CudaOps() override {
-    device_->Abandon();
-    cublasDestroy(blas_);
-  }
+  explicit CudaOps(int ordinal) : device_(std::make_shared<Device>(ordinal)) {}
+  ~CudaOps() override { device_->Abandon(); }
   std::string_view name() const override { return "cuda"; }
   int most_head_dim() const override { return cuda::kMostHeadDim; }
 
@@ -91,38 +74,12 @@ class CudaOps final : public Ops {
   std::unique_ptr<PackedLinear> Pack(const Tensor& weight, const Tensor& bias,
                                      DType compute) override {
     CheckPack(weight, bias, compute);
-    auto linear = std::make_unique<CudaLinear>(device_);
-    linear->out_features = weight.dim(0);
-    linear->in_features = weight.dim(1);
-    linear->compute = compute;
-    PutAs(weight, compute, linear->weight);
-    if (!bias.empty()) PutAs(bias, DType::kFloat32, linear->bias);
-    return linear;
+    return linear_.Pack(weight, bias, compute);
   }
 
-  // Row-major y = x · weightᵀ is, column by column, yᵀ = (weightᵀ)ᵀ · xᵀ.
-  void Linear(const PackedLinear& packed, const Tensor& x, const Tensor& y) override {
-    CheckLinear(packed, x, y);
-    const int64_t rows = x.dim(0);
-    if (rows == 0) return;
-    const auto& linear = dynamic_cast<const CudaLinear&>(packed);
-    const auto in = static_cast<int>(linear.in_features);
-    const auto out = static_cast<int>(linear.out_features);
-    const bool narrow = linear.compute == DType::kBFloat16;
-    const void* input = x.data();
-    if (narrow) {
-      void* rounded = inputs_.Reserve(static_cast<size_t>(x.size()) * DTypeSize(linear.compute));
-      cuda::Convert(input, DType::kFloat32, rounded, linear.compute, x.size(), stream());
-      input = rounded;
-    }
-    const auto* bias = static_cast<const float*>(linear.bias.data());
-    if (bias != nullptr) cuda::RepeatRow(bias, rows, out, y.f32(), stream());
-    const cudaDataType type = narrow ? CUDA_R_16BF : CUDA_R_32F;
-    const float one = 1.0f, beta = bias == nullptr ? 0.0f : 1.0f;
-    CheckCublas(cublasGemmEx(blas_, CUBLAS_OP_T, CUBLAS_OP_N, out, static_cast<int>(rows), in, &one,
-                             linear.weight.data(), type, in, input, type, in, &beta, y.f32(),
-                             CUDA_R_32F, out, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
-                "a product");
+  void Linear(const PackedLinear& linear, const Tensor& x, const Tensor& y) override {
+    CheckLinear(linear, x, y);
+    linear_.Run(linear, x, y);
   }
 
   void Embed(const Tensor& table, std::span<const int32_t> ids, const Tensor& y) override {
@@ -241,7 +198,7 @@ class CudaOps final : public Ops {
     auto* seen = static_cast<float*>(seen_.Reserve(3 * queries * sizeof(float)));
     const cuda::GridSeen seen_parts = {reinterpret_cast<int32_t*>(seen), seen + queries,
                                        seen + 2 * queries};
-    cuda::Grid(step, scratch, out.f32(), seen_parts, blas_, stream());
+    cuda::Grid(step, scratch, out.f32(), seen_parts, linear_.blas(), stream());
     if (!args.row_capture.empty()) Fetch(args.row_capture, heads.q_heads, seen_parts, capture);
   }
 
@@ -257,19 +214,6 @@ class CudaOps final : public Ops {
     size_t size_bytes = DTypeSize(dtype);
     for (const int64_t dim : shape) size_bytes *= static_cast<size_t>(dim);
     return size_bytes;
-  }
-
-  // The numbers of a host tensor in another dtype, or in its own.
-  void PutAs(const Tensor& host, DType dtype, DeviceMemory& memory) {
-    void* to = memory.Reserve(static_cast<size_t>(host.size()) * DTypeSize(dtype));
-    if (host.dtype() == dtype) {
-      device_->Copy(to, host.data(), host.size_bytes(), cudaMemcpyHostToDevice);
-      return;
-    }
-    DeviceMemory stored(device_);
-    device_->Copy(stored.Reserve(host.size_bytes()), host.data(), host.size_bytes(),
-                  cudaMemcpyHostToDevice);
-    cuda::Convert(stored.data(), host.dtype(), to, dtype, host.size(), stream());
   }
 
   static cuda::Heads HeadsOf(const Tensor& q, const Tensor& k) {
@@ -302,11 +246,9 @@ class CudaOps final : public Ops {
   cudaStream_t stream() const { return device_->stream(); }
 
   const std::shared_ptr<Device> device_;
-  cublasHandle_t blas_ = nullptr;
-  DeviceMemory blas_memory_{device_};  // cuBLAS's own
+  cuda::LinearEngine linear_{device_};
   Uploads uploads_{device_};
   Downloads downloads_{device_};
-  DeviceMemory inputs_{device_};   // of a product, rounded
   DeviceMemory scratch_{device_};  // of one op
   DeviceMemory seen_{device_};     // by the watched rows of a grid
   RotationTable rotations_;

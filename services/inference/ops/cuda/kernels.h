@@ -49,7 +49,7 @@ struct Heads {
 };
 constexpr int kMostHeadDim = 256;
 
-// causal.cu
+// attention.cu
 
 // Blocks of query rows against tiles of keys, with a running softmax: nothing of size
 // [tokens, tokens] is held.

@@ -33,7 +33,7 @@ struct LargestStep {
 
 constexpr int64_t kBlasBytes = 32 << 20;  // what cuBLAS takes by itself on sm_90
 
-// At least what cuda_ops.cc holds after such a step: memory that grows is taken with a quarter
+// At least what the backend holds after such a step: memory that grows is taken with a quarter
 // more.
 constexpr int64_t BytesBesideTensors(const LargestStep& step) {
   const int split = SplitTokens(static_cast<int>((step.tokens + kWordTokens - 1) / kWordTokens));
