@@ -168,6 +168,22 @@ BUGS = {
         "*CopiesToTheHost*",
         {"plain": "FAILED"},
     ),
+    "a copy to the host goes the wrong way": Bug(
+        "device.cc",
+        "cudaMemcpyAsync(host, from, size_bytes, cudaMemcpyDeviceToHost, copies_)",
+        "cudaMemcpyAsync(host, from, size_bytes, cudaMemcpyHostToDevice, copies_)",
+        "device.cc",
+        "*CopiesToTheHost*",
+        {"plain": "a copy: invalid argument"},
+    ),
+    "arguments are copied the wrong way": Bug(
+        "memory.cc",
+        "cudaMemcpyHostToDevice, device_->stream()",
+        "cudaMemcpyDeviceToHost, device_->stream()",
+        "memory.cc",
+        "*EmbedRowsColumnsAdd*",
+        {"plain": "copy of arguments: invalid argument"},
+    ),
     "a sink is not told to wait for its copy": Bug(
         "device.cc",
         'return [copied] { CheckCuda(cudaEventSynchronize(copied.get()), "wait for a copy"); };',
